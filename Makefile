@@ -1,0 +1,35 @@
+# The project's commands; `make help` lists them. Each needs Python and make, and nothing else that is not said beside it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+REQUIREMENTS := shared/requirements.txt $(wildcard services/*/requirements.txt) deploy/requirements.txt tests/requirements.txt
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-kafka lint bench constraints
+
+help: ## what can be done here
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(VENV)/ready ## the environment in .venv, from exact versions
+
+$(VENV)/ready: constraints.txt pyproject.toml
+	@if command -v uv >/dev/null; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r constraints.txt && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+	  $(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $@
+
+demo: setup ## the whole story on real parts; ARGS=--once ends by itself
+	@$(BIN)/convoca demo $(ARGS)
+
+test: setup ## every suite that the embedded stack can carry
+	$(BIN)/pytest $(ARGS)
+
+constraints: setup ## write constraints.txt anew (needs uv)
+	@{ echo '# Every package of a development environment, exact and with hashes; `make constraints` writes it anew.'; \
+	  { cat $(REQUIREMENTS); echo setuptools; } | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate - ; } > build-constraints.tmp
+	@mv build-constraints.tmp constraints.txt

@@ -1,0 +1,153 @@
+"""What the catalogue says: workshops whole, join links apart."""
+
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field, HttpUrl, NonNegativeInt, PositiveInt, model_validator
+
+from shared.events.base import Attendance, Contract, Country, Event, Language, Localised, Moment, Slug, Text
+from shared.events.topics import INBOUND, JOINING, WORKSHOPS
+
+WorkshopKind = Literal[
+    "workshop", "webinar", "group_meeting", "training_module", "field_visit", "information_day", "pitch_session"
+]
+WorkshopLife = Literal["draft", "scheduled", "held", "cancelled"]
+Mode = Literal["in_person", "online", "hybrid"]
+LONGEST_SESSION = timedelta(days=31)
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        message = "is not a time zone of the IANA database, such as Europe/Madrid"
+        raise ValueError(message)
+    return name
+
+
+Timezone = Annotated[str, AfterValidator(_known_zone)]
+Seats = Annotated[dict[Attendance, NonNegativeInt | None], Field(min_length=1)]
+"""A number, null for unlimited; a way of attending that there is not is absent."""
+
+
+class Place(Contract):
+    """Where people meet."""
+
+    name: Text
+    city: Text | None = None
+    country: Country | None = None
+    address: Text | None = None
+
+
+class Session(Contract):
+    """One meeting of a workshop; `number` counts from 1 and is the session's identity within it."""
+
+    number: PositiveInt = 1
+    starts_at: Moment
+    ends_at: Moment
+    timezone: Timezone
+    mode: Mode
+    place: Place | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if not timedelta() < self.ends_at - self.starts_at <= LONGEST_SESSION:
+            message = "ends_at must come after starts_at, by a month at the most"
+            raise ValueError(message)
+        return self
+
+
+class SessionWithLink(Session):
+    """A session as those who publish it write it: with the link, which no public fact carries."""
+
+    join_url: HttpUrl | None = None
+
+
+class Terms(Contract):
+    """How one gets in: from when to when, who decides, or where else one registers."""
+
+    opens_at: Moment | None = None
+    closes_at: Moment | None = None
+    approval: Literal["automatic", "staff"] = "automatic"
+    external_url: HttpUrl | None = None
+
+
+class WorkshopContent(Contract):
+    """What publishers say of a workshop, apart from its sessions."""
+
+    kind: WorkshopKind
+    language: Language = "ca"
+    title: Annotated[Localised, Field(min_length=1)]
+    summary: Localised = {}
+    seats: Seats
+    per_organisation: PositiveInt | None = None
+    themes: tuple[Slug, ...] = ()
+    registration: Terms = Terms()
+    programme: Slug | None = None
+    group: Slug | None = None
+
+
+class WorkshopFact(WorkshopContent, Event):
+    """A workshop's whole public state; what happened is the event's type."""
+
+    topic = WORKSHOPS
+
+    workshop_id: UUID
+    slug: Slug
+    state: WorkshopLife
+    publisher: str | None = None
+    external_id: str | None = None
+    sessions: tuple[Session, ...]
+    reason: Localised | None = None
+
+
+class WorkshopScheduled(WorkshopFact, type="workshop.scheduled"):
+    """A workshop is on offer."""
+
+
+class WorkshopUpdated(WorkshopFact, type="workshop.updated"):
+    """Something other than the dates changed."""
+
+
+class WorkshopRescheduled(WorkshopFact, type="workshop.rescheduled"):
+    """The dates changed."""
+
+
+class WorkshopCancelled(WorkshopFact, type="workshop.cancelled"):
+    """It does not take place; `reason` says why."""
+
+
+class WorkshopHeld(WorkshopFact, type="workshop.held"):
+    """It took place."""
+
+
+WorkshopEvent = WorkshopScheduled | WorkshopUpdated | WorkshopRescheduled | WorkshopCancelled | WorkshopHeld
+
+
+class JoinLink(Contract):
+    """How one joins a session online."""
+
+    number: PositiveInt
+    join_url: str
+
+
+class JoiningChanged(Event, type="joining.changed"):
+    """The join links of a workshop's sessions, for our own services only."""
+
+    topic = JOINING
+
+    workshop_id: UUID
+    links: tuple[JoinLink, ...]
+
+
+class OutsideWorkshop(WorkshopContent, Event):
+    """A workshop as an outside system states it; its identity is (publisher, `external_id`)."""
+
+    topic = INBOUND["catalogue"]
+
+    external_id: Annotated[str, Field(min_length=1, max_length=200)]
+    sessions: Annotated[tuple[SessionWithLink, ...], Field(min_length=1, max_length=100)]
+
+
+class OutsideWorkshopScheduled(OutsideWorkshop, type="workshop.scheduled"):
+    """An outside system puts a workshop on offer."""

@@ -1,0 +1,177 @@
+"""What registration says: who takes part, by ids; people themselves on a stream of their own."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import EmailStr, Field, NonNegativeInt, PositiveInt
+
+from shared.events.base import Attendance, Contract, Country, Event, Language, Moment, OrganisationKind, Slug
+from shared.events.topics import ENROLMENTS, INBOUND, ORGANISATIONS, PEOPLE, SEATS
+
+EnrolmentLife = Literal[
+    "pending_approval", "confirmed", "waitlisted", "offered", "offer_expired",
+    "declined", "withdrawn", "cancelled", "attended", "absent",
+]  # fmt: skip
+Actor = Literal["participant", "staff", "system", "publisher"]
+
+
+class EnrolmentFact(Event):
+    """An enrolment's whole state; what happened is the event's type.
+
+    `number` is the place in the order in which requests were accepted; it never changes.
+    `waitlist_position` counts from 1 at the moment of the event, null outside the waiting list.
+    """
+
+    topic = ENROLMENTS
+
+    enrolment_id: UUID
+    workshop_id: UUID
+    person_id: UUID
+    organisation_id: UUID | None = None
+    attendance: Attendance
+    state: EnrolmentLife
+    number: PositiveInt
+    waitlist_position: PositiveInt | None = None
+    accepted_at: Moment
+    requested_at: Moment | None = None
+    reason: str | None = None
+    by: Actor = "participant"
+
+
+class EnrolmentCreated(EnrolmentFact, type="enrolment.created"):
+    """A request was accepted; `state` tells with what outcome."""
+
+
+class EnrolmentConfirmed(EnrolmentFact, type="enrolment.confirmed"):
+    """A waiting or pending one got a seat."""
+
+
+class EnrolmentWaitlisted(EnrolmentFact, type="enrolment.waitlisted"):
+    """A pending one was approved when no seat was left."""
+
+
+class EnrolmentDeclined(EnrolmentFact, type="enrolment.declined"):
+    """Staff refused it."""
+
+
+class EnrolmentWithdrawn(EnrolmentFact, type="enrolment.withdrawn"):
+    """The participant gave it up."""
+
+
+class EnrolmentCancelled(EnrolmentFact, type="enrolment.cancelled"):
+    """It ended with its workshop."""
+
+
+EnrolmentEvent = (
+    EnrolmentCreated
+    | EnrolmentConfirmed
+    | EnrolmentWaitlisted
+    | EnrolmentDeclined
+    | EnrolmentWithdrawn
+    | EnrolmentCancelled
+)
+
+
+class SeatCount(Contract):
+    """Seats of one way of attending; null is unlimited."""
+
+    capacity: NonNegativeInt | None
+    confirmed: NonNegativeInt
+    offered: NonNegativeInt
+    waitlisted: NonNegativeInt
+    available: NonNegativeInt | None
+
+
+class SeatsChanged(Event, type="seats.changed"):
+    """How many seats of a workshop are taken and waited for."""
+
+    topic = SEATS
+
+    workshop_id: UUID
+    seats: dict[Attendance, SeatCount]
+
+
+class PersonFact(Event):
+    """A person. The only facts with personal data."""
+
+    topic = PEOPLE
+
+    person_id: UUID
+    name: str
+    email: str
+    language: Language
+    organisation_id: UUID | None = None
+
+
+class PersonRegistered(PersonFact, type="person.registered"):
+    """A person is known for the first time."""
+
+
+class PersonUpdated(PersonFact, type="person.updated"):
+    """Something of a person changed."""
+
+
+PersonEvent = PersonRegistered | PersonUpdated
+
+
+class OrganisationFact(Event):
+    """Whom people act for."""
+
+    topic = ORGANISATIONS
+
+    organisation_id: UUID
+    name: str
+    kind: OrganisationKind
+    country: Country | None = None
+    population: NonNegativeInt | None = None
+
+
+class OrganisationRegistered(OrganisationFact, type="organisation.registered"):
+    """An organisation is known for the first time."""
+
+
+class OrganisationUpdated(OrganisationFact, type="organisation.updated"):
+    """Something of an organisation changed."""
+
+
+class Person(Contract):
+    """Who asks to take part."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    email: Annotated[EmailStr, Field(max_length=254)]
+    language: Language = "ca"
+
+
+class Organisation(Contract):
+    """For whom they act."""
+
+    name: Annotated[str, Field(min_length=1, max_length=300)]
+    kind: OrganisationKind
+    country: Country | None = None
+    population: NonNegativeInt | None = None
+
+
+class OutsideReference(Contract):
+    """A workshop by the name that its outside publisher gave it."""
+
+    publisher: str
+    external_id: str
+
+
+class EnrolmentForm(Contract):
+    """What one fills in to enrol."""
+
+    attendance: Attendance
+    person: Person
+    organisation: Organisation | None = None
+    accepts: tuple[Literal["privacy", "commitment"], ...] = ()
+    groups: tuple[Slug, ...] = ()
+
+
+class EnrolmentRequested(EnrolmentForm, Event, type="enrolment.requested"):
+    """An outside system enrols somebody; `requested_at` is kept and decides nothing."""
+
+    topic = INBOUND["registration"]
+
+    workshop_id: UUID | OutsideReference
+    requested_at: Moment | None = None

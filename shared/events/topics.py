@@ -1,0 +1,54 @@
+"""The streams: which there are, what is their key's life, and who writes them."""
+
+from dataclasses import dataclass
+
+SERVICES = ("catalogue", "registration", "notifications")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A stream. `retention_days` is how long a record stays; None keeps the newest of each key for ever."""
+
+    name: str
+    retention_days: int | None = None
+    partitions: int = 6
+    max_record_bytes: int = 1_048_576
+    inbound: bool = False
+
+    @property
+    def compacted(self) -> bool:
+        """Tell whether the newest record of each key is kept for ever."""
+        return self.retention_days is None
+
+
+YEAR = 366
+WORKSHOPS = Topic("catalogue.workshops")
+JOINING = Topic("catalogue.joining")
+ENROLMENTS = Topic("registration.enrolments", retention_days=YEAR)
+SEATS = Topic("registration.seats")
+PEOPLE = Topic("registration.people")
+ORGANISATIONS = Topic("registration.organisations")
+NOTICES = Topic("notifications.notices", retention_days=YEAR)
+INCIDENTS = {service: Topic(f"{service}.incidents", retention_days=14, partitions=1) for service in SERVICES}
+INBOUND = {service: Topic(f"inbound.{service}", inbound=True) for service in SERVICES}
+"""Stands for all `inbound.<service>.<publisher>`; each publisher's own is made with `inbound()`."""
+
+
+def inbound(service: str, publisher: str) -> Topic:
+    """Give the stream that `publisher` alone writes and `service` alone reads."""
+    return Topic(f"inbound.{service}.{publisher}", retention_days=14, inbound=True)
+
+
+def dead_letters(service: str) -> Topic:
+    """Give the stream on which `service` lays what it could not take; it holds more than any inbound one."""
+    return Topic(f"dead-letters.{service}", retention_days=14, partitions=1, max_record_bytes=2_097_152)
+
+
+OWN: dict[str, tuple[Topic, ...]] = {
+    "catalogue": (WORKSHOPS, JOINING, INCIDENTS["catalogue"], dead_letters("catalogue")),
+    "registration": (
+        ENROLMENTS, SEATS, PEOPLE, ORGANISATIONS, INCIDENTS["registration"], dead_letters("registration"),
+    ),
+    "notifications": (NOTICES, INCIDENTS["notifications"], dead_letters("notifications")),
+}  # fmt: skip
+"""What each service writes, and nobody else."""
