@@ -1,0 +1,130 @@
+"""One service's database: transactions that carry their events with them."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from shared.events.base import Event
+from shared.events.topics import Topic
+from shared.messaging import outbox
+from shared.messaging.envelope import Envelope, Outgoing, seal
+
+POOL = 8
+SECONDS_TO_CONNECT = 3
+SECONDS_FOR_A_STATEMENT = 4
+PASSING_STATES = ("08", "40", "53", "55", "57", "58")
+"""Classes of SQLSTATE that pass: connection, serialisation and deadlock, resources, locks, shutdown, system."""
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What an operation works in. `now` is its time; `cause` the envelope of the event that it answers, if any.
+
+    Whoever opened it commits; an operation never does.
+    """
+
+    session: AsyncSession
+    service: str
+    now: datetime
+    cause: Envelope | None = None
+    correlation_id: str | None = None
+    _messages: list[Outgoing] = field(default_factory=list)
+    _after: list[Callable[[], None]] = field(default_factory=list)
+
+    def emit(
+        self,
+        event: Event,
+        *,
+        key: UUID | str,
+        sequence: int | None,
+        topic: Topic | None = None,
+        cause: Envelope | None = None,
+    ) -> str:
+        """Say `event` when this commits; answers its id.
+
+        `key` is the aggregate's id, `sequence` its version after the change; the aggregate's row is locked by now.
+        `cause` is given where one transaction answers many events, else it is the transaction's.
+        """
+        message = seal(
+            event,
+            source=f"/convoca/{self.service}",
+            key=key,
+            sequence=sequence,
+            now=self.now,
+            cause=cause or self.cause,
+            correlation_id=self.correlation_id,
+            topic=topic,
+        )
+        self._messages.append(message)
+        return message.event_id
+
+    def forward(self, message: Outgoing) -> None:
+        """Send a message as it stands when this commits."""
+        self._messages.append(message)
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once the commit has succeeded; it must not fail, for nothing can be undone then."""
+        self._after.append(callback)
+
+
+class Database:
+    """A pool of connections to one service's database; `on_messages` is called when a commit left some to send."""
+
+    def __init__(self, url: str, service: str, on_messages: Callable[[], None] = lambda: None) -> None:
+        self.service = service
+        self.on_messages = on_messages
+        self.engine = create_async_engine(
+            make_url(url).set(drivername="postgresql+asyncpg"),
+            pool_size=POOL,
+            max_overflow=POOL,
+            pool_timeout=SECONDS_TO_CONNECT,
+            hide_parameters=True,
+            connect_args={
+                "timeout": SECONDS_TO_CONNECT,
+                "command_timeout": SECONDS_FOR_A_STATEMENT,
+                "server_settings": {"application_name": f"convoca-{service}"},
+            },
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=True)
+
+    @asynccontextmanager
+    async def transaction(
+        self, now: datetime, cause: Envelope | None = None, correlation_id: str | None = None
+    ) -> AsyncIterator[Transaction]:
+        """Open a transaction; leaving the block commits it with its events, an exception undoes both."""
+        async with self._sessions() as session:
+            async with session.begin():
+                tx = Transaction(session, self.service, now, cause, correlation_id)
+                yield tx
+                if tx._messages:  # noqa: SLF001 - this is where they were kept for
+                    await session.flush()
+                    await outbox.write(session, tx._messages, now)  # noqa: SLF001
+        if tx._messages:  # noqa: SLF001
+            self.on_messages()
+        for callback in tx._after:  # noqa: SLF001
+            callback()
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self.engine.dispose()
+
+
+def passes(error: BaseException) -> bool:
+    """Tell whether a failure is of the database or the network, so that the same attempt may succeed later."""
+    if isinstance(error, DBAPIError):
+        state = getattr(error.orig, "sqlstate", None)
+        if state is None:
+            return error.connection_invalidated or isinstance(error, InterfaceError) or _is_network(error.orig)
+        return str(state).startswith(PASSING_STATES)
+    return isinstance(error, PoolTimeoutError) or _is_network(error)
+
+
+def _is_network(error: BaseException | None) -> bool:
+    return isinstance(error, OSError | TimeoutError)

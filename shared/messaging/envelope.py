@@ -1,0 +1,187 @@
+"""CloudEvents 1.0 over Kafka: binary mode out, binary and structured in (Kafka protocol binding 1.0.2)."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import uuid_utils.compat as uuids
+
+from shared.events.base import Event
+from shared.events.topics import Topic
+
+Headers = tuple[tuple[str, bytes | None], ...]
+SEQUENCE_DIGITS = 10
+LONGEST_NAME = 500
+
+
+class Unreadable(Exception):  # noqa: N818 - an adjective, as the policy reads it
+    """A record is no CloudEvent that we can read; its text says why and repeats nothing of the content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A message as it came from the bus, byte for byte."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What a CloudEvent says of itself. Its identity is `source` and `id` together."""
+
+    id: str
+    source: str
+    type: str
+    subject: str | None = None
+    time: datetime | None = None
+    sequence: int | None = None
+    causation_id: str | None = None
+    correlation_id: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message that waits in the outbox, ready to be sent as it stands."""
+
+    event_id: str
+    topic: str
+    key: bytes | None
+    type: str
+    headers: Headers
+    value: bytes | None
+
+
+def seal(  # noqa: PLR0913 - the attributes of an envelope
+    event: Event,
+    *,
+    source: str,
+    key: UUID | str,
+    sequence: int | None,
+    now: datetime,
+    cause: Envelope | None = None,
+    correlation_id: str | None = None,
+    topic: Topic | None = None,
+) -> Outgoing:
+    """Make the message that carries `event`; `sequence` is the aggregate's version, which rises by one."""
+    event_id = str(uuids.uuid7())
+    if cause is not None:
+        correlation_id = cause.correlation_id or cause.id
+    attributes = {
+        "ce_specversion": "1.0",
+        "ce_id": event_id,
+        "ce_type": event.type,
+        "ce_source": source,
+        "ce_subject": str(key),
+        "ce_time": now.isoformat(),
+        "ce_dataschema": event.dataschema(),
+        "ce_sequence": None if sequence is None else f"{sequence:0{SEQUENCE_DIGITS}d}",
+        "ce_causationid": cause and cause.id,
+        "ce_correlationid": correlation_id or event_id,
+        "traceparent": cause and cause.traceparent,
+        "content-type": "application/json",
+    }
+    return Outgoing(
+        event_id=event_id,
+        topic=(topic or event.topic).name,
+        key=str(key).encode(),
+        type=event.type,
+        headers=tuple((name, value.encode()) for name, value in attributes.items() if value),
+        value=event.__pydantic_serializer__.to_json(event),
+    )
+
+
+def unseal(record: Record) -> tuple[Envelope, bytes]:
+    """Read a record's envelope and the JSON of its data; raises Unreadable."""
+    headers = {name.lower(): value for name, value in record.headers if value is not None}
+    content_type = headers.get("content-type", b"").partition(b";")[0].strip().lower()
+    if content_type == b"application/cloudevents+json":
+        return _unseal_structured(record)
+    attributes: dict[str, str] = {}
+    for name, value in headers.items():
+        if name.startswith("ce_") or name == "traceparent":
+            try:
+                attributes[name.removeprefix("ce_")] = value.decode()
+            except UnicodeDecodeError as error:
+                message = f"the header {name} is not UTF-8"
+                raise Unreadable(message) from error
+    if content_type not in {b"", b"application/json"}:
+        message = "the content type is not JSON"
+        raise Unreadable(message)
+    if record.value is None:
+        message = "there is no data"
+        raise Unreadable(message)
+    return _envelope(attributes), record.value
+
+
+def _unseal_structured(record: Record) -> tuple[Envelope, bytes]:
+    try:
+        body = json.loads(record.value or b"")
+    except ValueError as error:
+        message = "the structured CloudEvent is not JSON"
+        raise Unreadable(message) from error
+    if not isinstance(body, dict):
+        message = "the structured CloudEvent is no JSON object"
+        raise Unreadable(message)
+    if "data_base64" in body:
+        try:
+            data = base64.b64decode(str(body["data_base64"]), validate=True)
+        except binascii.Error as error:
+            message = "data_base64 is not base64"
+            raise Unreadable(message) from error
+    elif "data" in body:
+        data = json.dumps(body["data"]).encode()
+    else:
+        message = "there is no data"
+        raise Unreadable(message)
+    return _envelope({name: value for name, value in body.items() if isinstance(value, str)}), data
+
+
+def _envelope(attributes: dict[str, str]) -> Envelope:
+    if attributes.get("specversion") != "1.0":
+        message = "specversion is not 1.0"
+        raise Unreadable(message)
+    for name in ("id", "source", "type"):
+        if not 0 < len(attributes.get(name, "")) <= LONGEST_NAME:
+            message = f"{name} is missing or longer than {LONGEST_NAME} characters"
+            raise Unreadable(message)
+    if "\0" in "".join(attributes.values()):
+        message = "an attribute holds a null character"
+        raise Unreadable(message)
+    try:
+        time = datetime.fromisoformat(attributes["time"]) if "time" in attributes else None
+        sequence = int(attributes["sequence"]) if "sequence" in attributes else None
+    except ValueError as error:
+        message = "time is not RFC 3339, or sequence is not a number"
+        raise Unreadable(message) from error
+    return Envelope(
+        id=attributes["id"],
+        source=attributes["source"],
+        type=attributes["type"],
+        subject=attributes.get("subject"),
+        time=time,
+        sequence=sequence,
+        causation_id=attributes.get("causationid"),
+        correlation_id=attributes.get("correlationid"),
+        traceparent=attributes.get("traceparent"),
+    )
+
+
+def pack_headers(headers: Headers) -> bytes:
+    """Write headers for the database: JSON whose strings hold a byte a character, so that nothing is lost."""
+    return json.dumps([[name, None if value is None else value.decode("latin-1")] for name, value in headers]).encode()
+
+
+def unpack_headers(packed: bytes) -> Headers:
+    """Read what `pack_headers` wrote."""
+    pairs: Sequence[tuple[str, str | None]] = json.loads(packed)
+    return tuple((name, None if value is None else value.encode("latin-1")) for name, value in pairs)
