@@ -1,5 +1,6 @@
 """One service's database: transactions that carry their events with them."""
 
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -127,4 +128,5 @@ def passes(error: BaseException) -> bool:
 
 
 def _is_network(error: BaseException | None) -> bool:
-    return isinstance(error, OSError | TimeoutError)
+    # asyncio reports several failed addresses as a plain OSError; its other subclasses (a file that is missing) stay.
+    return isinstance(error, ConnectionError | TimeoutError | socket.gaierror) or type(error) is OSError

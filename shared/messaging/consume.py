@@ -1,0 +1,268 @@
+"""The one policy by which every stream is taken: each event once, each fault its own, nothing lost.
+
+A batch is one transaction: the inbox first, then the handler, its messages with it. Where that fails the records
+are taken one by one, so that a bad one costs only itself.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+from pydantic import ValidationError
+
+from shared.database import Database, Transaction, passes
+from shared.errors import Problem
+from shared.events.base import Event
+from shared.messaging import dead_letters, inbox, parking, publishers
+from shared.messaging.dead_letters import Fault
+from shared.messaging.envelope import Envelope, Record, Unreadable, pack_headers, unseal
+from shared.messaging.follow import Delivery, Refused, Subscription, Verdict, Waits, verdict_on
+from shared.observability import EVENTS
+
+log = structlog.get_logger()
+TRIES = 3
+"""How often a record is tried that fails for a reason of our own making, before it is a dead letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A record that was looked into: an event, or a fault."""
+
+    record: Record
+    identity: inbox.Identity
+    envelope: Envelope | None = None
+    event: Event | None = None
+    publisher: str | None = None
+    fault: Fault | None = None
+
+    @property
+    def key(self) -> parking.Key:
+        """Give that by which events are held in order."""
+        return self.record.topic, self.record.key
+
+
+class _Answered(Exception):  # noqa: N818 - no error: it carries a verdict out of a transaction that must be undone
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__()
+        self.verdict = verdict
+
+
+class _OutOfOrder(Exception):  # noqa: N818
+    """An event must wait that has a later one of its key in the same batch."""
+
+
+class Consumer:
+    """Takes the records of one subscription, according to the policy."""
+
+    def __init__(self, subscription: Subscription, database: Database, clock: Callable[[], datetime]) -> None:
+        self.subscription = subscription
+        self.database = database
+        self.clock = clock
+
+    async def take(self, records: Sequence[Record]) -> None:
+        """Settle every record; raises only what passes (database, network), and then nothing of it is lost."""
+        opened = [letter for record in records if (letter := self._open(record))]
+        if not opened:
+            return
+        try:
+            await self._together(opened)
+        except Exception as error:
+            if passes(error):
+                raise
+            for letter in opened:
+                await self._alone(letter)
+
+    async def tend(self) -> None:
+        """Try again what waits and is due; raises only what passes."""
+        after = 0
+        while True:
+            async with self.database.transaction(self.clock()) as tx:
+                if await parking.tended_elsewhere(tx.session):
+                    return
+                parked = await parking.next_due(tx.session, self.subscription.name, after, tx.now)
+            if parked is None:
+                return
+            after = parked.id
+            await self._again(parked)
+
+    def _open(self, record: Record) -> Opened | None:
+        """Look into a record; None for an event of our own that is nothing to us."""
+        publisher = publishers.publisher_of(record.topic)
+        try:
+            envelope, data = unseal(record)
+        except Unreadable as error:
+            return Opened(record, _position(record), fault=Fault("unreadable", str(error)))
+        letter = Opened(record, inbox.Identity(envelope.source, envelope.id), envelope, publisher=publisher)
+        if publisher is not None and envelope.source != publishers.source_of(publisher):
+            # Its claimed identity is somebody else's, whose own event of that id is still to come.
+            detail = f"the source is not {publishers.source_of(publisher)}, whose topic this is"
+            return replace(letter, identity=_position(record), fault=Fault("not-owner", detail))
+        shape = self.subscription.events.get(envelope.type)
+        if shape is None:
+            if not self.subscription.inbound:
+                EVENTS.labels(self.subscription.name, "passed-over").inc()
+                return None
+            return replace(letter, fault=Fault("unknown-type", "events of this type are not taken here"))
+        try:
+            return replace(letter, event=shape.model_validate_json(data))
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_input=False, include_context=False)
+            detail = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'data'}: {each['msg']}" for each in faults)
+            return replace(letter, fault=Fault("invalid", detail))
+
+    async def _together(self, opened: Sequence[Opened]) -> None:
+        async with self.database.transaction(self.clock()) as tx:
+            fresh = await inbox.admit(tx.session, self.subscription.name, (each.identity for each in opened), tx.now)
+            new = [each for each in opened if each.identity in fresh and not fresh.discard(each.identity)]
+            EVENTS.labels(self.subscription.name, "duplicate").inc(len(opened) - len(new))
+            if not new:
+                return
+            new = await self._from_known_publishers(tx, new)
+            behind = await parking.keys_that_wait(tx.session, self.subscription.name, (each.key for each in new))
+            deliveries = [_delivery(each) for each in new if not each.fault and each.key not in behind]
+            if deliveries:
+                await self.subscription.handle(deliveries, tx)
+                _check_order(deliveries)
+            said = {id(each.record): each.verdict for each in deliveries}
+            verdicts = [
+                (each, each.fault or said.get(id(each.record), Waits("behind-an-earlier-one"))) for each in new
+            ]
+            await self._settle(tx, verdicts, attempts=1)
+
+    async def _alone(self, letter: Opened) -> None:
+        verdict: Verdict
+        for attempt in range(1, TRIES + 1):
+            try:
+                await self._together([letter])
+            except Problem as problem:
+                verdict = verdict_on(problem)
+                break
+            except Exception as error:
+                if passes(error):
+                    raise
+                verdict = self._bug(error, letter.record)
+            else:
+                return
+        async with self.database.transaction(self.clock(), letter.envelope) as tx:
+            if await inbox.admit(tx.session, self.subscription.name, [letter.identity], tx.now):
+                await self._settle(tx, [(letter, verdict)], attempts=attempt)
+
+    async def _again(self, parked: parking.Parked) -> None:
+        letter = self._open(parked.record)
+        if letter is None:
+            letter = Opened(parked.record, _position(parked.record), fault=Fault("unknown-type", "no longer taken"))
+        verdict: Verdict | None = letter.fault
+        for _ in range(TRIES):
+            if letter.fault:
+                break
+            try:
+                async with self.database.transaction(self.clock(), letter.envelope) as tx:
+                    delivery = _delivery(letter)
+                    await self.subscription.handle([delivery], tx)
+                    if delivery.verdict:
+                        raise _Answered(delivery.verdict)  # noqa: TRY301 - what the handler wrote is undone with it
+                    await parking.release(tx.session, parked, self.subscription.name, tx.now)
+                    await inbox.note(tx.session, self.subscription.name, [inbox.Outcome(letter.identity, "done")])
+            except _Answered as answer:
+                verdict = answer.verdict
+                break
+            except Problem as problem:
+                verdict = verdict_on(problem)
+                break
+            except Exception as error:
+                if passes(error):
+                    raise
+                verdict = self._bug(error, parked.record)
+            else:
+                EVENTS.labels(self.subscription.name, "done").inc()
+                return
+        if verdict is not None:
+            await self._settle_parked(parked, letter, verdict)
+
+    async def _settle_parked(self, parked: parking.Parked, letter: Opened, verdict: Verdict) -> None:
+        async with self.database.transaction(self.clock(), letter.envelope) as tx:
+            if isinstance(verdict, Waits):
+                if tx.now - parked.parked_at < self.subscription.patience:
+                    await parking.wait_longer(tx.session, parked, verdict.reason, tx.now)
+                    return
+                verdict = Fault(verdict.reason, "what it refers to did not come while we waited")
+            await parking.release(tx.session, parked, self.subscription.name, tx.now)
+            await self._settle(tx, [(letter, verdict)], attempts=parked.attempts)
+
+    async def _from_known_publishers(self, tx: Transaction, letters: list[Opened]) -> list[Opened]:
+        names = {each.publisher for each in letters if each.publisher}
+        strangers = names - await publishers.known(tx.session, names) if names else names
+        fault = Fault("unknown-publisher", "nobody of that name was let in")
+        return [
+            replace(each, fault=fault) if each.publisher in strangers else each
+            for each in letters
+        ]
+
+    async def _settle(
+        self, tx: Transaction, verdicts: Sequence[tuple[Opened, Verdict | None]], *, attempts: int
+    ) -> None:
+        """Write down what became of admitted events; nothing to write for those that are done."""
+        waiting: list[tuple[Record, str]] = []
+        outcomes: list[inbox.Outcome] = []
+        for letter, verdict in verdicts:
+            match verdict:
+                case None:
+                    EVENTS.labels(self.subscription.name, "done").inc()
+                case Waits(reason):
+                    waiting.append((letter.record, reason))
+                    outcomes.append(inbox.Outcome(letter.identity, "waiting", reason))
+                case Refused(reason, detail):
+                    outcomes.append(inbox.Outcome(letter.identity, "refused", f"{reason}: {detail}"))
+                case Fault(reason, detail):
+                    dead_letters.lay_down(tx, letter.record, verdict, attempts=attempts, envelope=letter.envelope)
+                    outcomes.append(inbox.Outcome(letter.identity, "dead-lettered", f"{reason}: {detail}"))
+        for outcome in outcomes:
+            EVENTS.labels(self.subscription.name, outcome.state).inc()
+        await parking.park(tx.session, self.subscription.name, waiting, tx.now)
+        await inbox.note(tx.session, self.subscription.name, outcomes)
+
+    def _bug(self, error: Exception, record: Record) -> Fault:
+        # The message of an exception may repeat what the record holds, so only its class is told.
+        log.error(
+            "handler-failed",
+            consumer=self.subscription.name,
+            error=type(error).__name__,
+            at=_where(error),
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+        )
+        return Fault("bug", f"{type(error).__name__} at {_where(error)}")
+
+
+def _delivery(letter: Opened) -> Delivery[Event]:
+    if letter.event is None or letter.envelope is None:
+        message = "only an event that was read is delivered"
+        raise ValueError(message)
+    return Delivery(letter.event, letter.envelope, letter.record, letter.publisher)
+
+
+def _check_order(deliveries: Sequence[Delivery[Event]]) -> None:
+    held: set[parking.Key] = set()
+    for delivery in deliveries:
+        key = delivery.record.topic, delivery.record.key
+        if key in held:
+            raise _OutOfOrder
+        if isinstance(delivery.verdict, Waits) and key[1] is not None:
+            held.add(key)
+
+
+def _position(record: Record) -> inbox.Identity:
+    """Identify a record that has no identity of its own; a broker that starts anew counts its offsets anew."""
+    content = hashlib.sha256(b"".join((record.key or b"", record.value or b"", pack_headers(record.headers))))
+    return inbox.Identity(f"kafka:{record.topic}", f"{record.partition}:{record.offset}:{content.hexdigest()[:16]}")
+
+
+def _where(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "?" if trace is None else f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
+

@@ -1,0 +1,137 @@
+"""How a service says what it follows: one function per stream, and no word on delivery."""
+
+import typing
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, TypeVar
+
+from shared.database import Transaction
+from shared.errors import Conflict, NotFound, Problem
+from shared.events.base import Event
+from shared.events.topics import Topic
+from shared.messaging.dead_letters import Fault
+from shared.messaging.envelope import Envelope, Record
+
+E = TypeVar("E", bound=Event)
+PATIENCE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What an event refers to is not known yet."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The event was understood and answered with no."""
+
+    reason: str
+    detail: str
+
+
+Verdict = Waits | Refused | Fault
+
+
+def verdict_on(problem: Problem) -> Verdict:
+    """Say what a problem means for an event: the bus's one mapping of the kinds of error."""
+    if isinstance(problem, NotFound):
+        return Waits(problem.slug)
+    if isinstance(problem, Conflict):
+        return Refused(problem.slug, problem.detail)
+    return Fault(problem.slug, problem.detail)
+
+
+@dataclass(slots=True)
+class Delivery(Generic[E]):
+    """An event as it was delivered; `publisher` is the outside system that sent it, None for our own.
+
+    Without a word it is done when the handler returns.
+    """
+
+    event: E
+    envelope: Envelope
+    record: Record
+    publisher: str | None = None
+    verdict: Verdict | None = None
+
+    def refuse(self, problem: Problem) -> None:
+        """Answer this event with a problem, and only this: the rest of the batch stands."""
+        self.verdict = verdict_on(problem)
+
+
+Handler = Callable[[Any, Transaction], Awaitable[None]]
+BatchHandler = Callable[[Sequence[Delivery[Any]], Transaction], Awaitable[None]]
+Decorator = Callable[[Handler], Handler]
+BatchDecorator = Callable[[BatchHandler], BatchHandler]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A stream that is followed. `name` is the consumer group and the inbox's consumer: never change it."""
+
+    name: str
+    topics: tuple[Topic, ...]
+    events: dict[str, type[Event]]
+    handle: BatchHandler
+    patience: timedelta
+
+    @property
+    def inbound(self) -> bool:
+        """Tell whether outside systems write here, so that what is unknown is their fault."""
+        return self.topics[0].inbound
+
+
+class Followers:
+    """The subscriptions of one service."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.subscriptions: list[Subscription] = []
+
+    def __call__(
+        self, *topics: Topic, events: object, patience: timedelta = PATIENCE, name: str | None = None
+    ) -> Decorator:
+        """Follow `topics` an event at a time: `handler(event, tx)`, where `tx.cause` is the event's envelope.
+
+        `events` is the event class, or the union of those that matter here; others on the stream are passed over
+        (on an inbound one they are dead letters). NotFound lets the event wait for as long as `patience`.
+        """
+
+        def decorate(handler: Handler) -> Handler:
+            async def one_by_one(deliveries: Sequence[Delivery[Any]], tx: Transaction) -> None:
+                for delivery in deliveries:
+                    tx.cause = delivery.envelope
+                    await handler(delivery.event, tx)
+
+            self._add(topics, events, patience, name, one_by_one)
+            return handler
+
+        return decorate
+
+    def batch(
+        self, *topics: Topic, events: object, patience: timedelta = PATIENCE, name: str | None = None
+    ) -> BatchDecorator:
+        """Follow `topics` many events at a time: `handler(deliveries, tx)`; `delivery.refuse()` speaks of one."""
+
+        def decorate(handler: BatchHandler) -> BatchHandler:
+            self._add(topics, events, patience, name, handler)
+            return handler
+
+        return decorate
+
+    def _add(
+        self, topics: tuple[Topic, ...], events: object, patience: timedelta, name: str | None, handle: BatchHandler
+    ) -> None:
+        classes: Sequence[type[Event]] = typing.get_args(events) or (typing.cast("type[Event]", events),)
+        self.subscriptions.append(
+            Subscription(
+                name=f"{self.service}.{name or topics[0].name}",
+                topics=topics,
+                events={each.type: each for each in classes},
+                handle=handle,
+                patience=patience,
+            )
+        )

@@ -1,0 +1,77 @@
+"""What each consumer has taken: an event has its effect once, however often it comes."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+State = Literal["accepted", "done", "waiting", "refused", "dead-lettered"]
+
+
+class Identity(NamedTuple):
+    """What makes an event the same event wherever it comes from (CloudEvents 1.0, `source` + `id`)."""
+
+    source: str
+    id: str
+
+
+class Outcome(NamedTuple):
+    """What became of an event for one consumer, and why."""
+
+    identity: Identity
+    state: State
+    detail: str | None = None
+
+
+_ADMIT = text(
+    """
+    INSERT INTO inbox (consumer, source, id, at, outcome)
+    SELECT :consumer, source, id, :now, 'done'
+    FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[])) AS t (source, id)
+    ON CONFLICT DO NOTHING
+    RETURNING source, id
+    """
+)
+_NOTE = text(
+    """
+    UPDATE inbox SET outcome = t.outcome, detail = t.detail
+    FROM unnest(
+        CAST(:sources AS text[]), CAST(:ids AS text[]), CAST(:outcomes AS text[]), CAST(:details AS text[])
+    ) AS t (source, id, outcome, detail)
+    WHERE inbox.consumer = :consumer AND inbox.source = t.source AND inbox.id = t.id
+    """
+)
+
+
+async def admit(
+    session: AsyncSession, consumer: str, identities: Iterable[Identity], now: datetime
+) -> set[Identity]:
+    """Write down those that `consumer` has not taken yet, as done, and answer them; this comes before any effect."""
+    wanted = sorted(set(identities))  # in one order everywhere: two consumers must not wait for each other
+    rows = await session.execute(
+        _ADMIT,
+        {
+            "consumer": consumer,
+            "sources": [each.source for each in wanted],
+            "ids": [each.id for each in wanted],
+            "now": now,
+        },
+    )
+    return {Identity(source, id_) for source, id_ in rows}
+
+
+async def note(session: AsyncSession, consumer: str, outcomes: Sequence[Outcome]) -> None:
+    """Write down what became of events that were admitted and are not simply done."""
+    if outcomes:
+        await session.execute(
+            _NOTE,
+            {
+                "consumer": consumer,
+                "sources": [each.identity.source for each in outcomes],
+                "ids": [each.identity.id for each in outcomes],
+                "outcomes": [each.state for each in outcomes],
+                "details": [each.detail for each in outcomes],
+            },
+        )

@@ -1,0 +1,138 @@
+"""The waiting place: events that came before what they refer to, each key in its order."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.messaging.envelope import Record, pack_headers, unpack_headers
+
+FIRST_WAIT = timedelta(milliseconds=250)
+LONGEST_WAIT = timedelta(seconds=30)
+LOCK = 7_243_002
+"""The advisory lock that lets one process at a time tend a service's waiting place."""
+
+Key = tuple[str, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A record that waits, since when, and how often it was tried."""
+
+    id: int
+    record: Record
+    attempts: int
+    parked_at: datetime
+
+
+async def keys_that_wait(session: AsyncSession, consumer: str, keys: Iterable[Key]) -> set[Key]:
+    """Tell which of `keys` (topic and record key) have an earlier event waiting, so that a later one must too."""
+    wanted = {key for key in keys if key[1] is not None}
+    rows = await session.execute(
+        text(
+            """
+            SELECT DISTINCT topic, key FROM parked
+            WHERE consumer = :consumer
+              AND (topic, key) IN (SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:keys AS bytea[])))
+            """
+        ),
+        {"consumer": consumer, "topics": [key[0] for key in wanted], "keys": [key[1] for key in wanted]},
+    )
+    return {(topic, bytes(key)) for topic, key in rows}
+
+
+async def park(
+    session: AsyncSession, consumer: str, records: Sequence[tuple[Record, str]], now: datetime
+) -> None:
+    """Let records wait, each with its reason, in their order."""
+    if not records:
+        return
+    await session.execute(
+        text(
+            """
+            INSERT INTO parked
+                (consumer, topic, partition, "offset", key, value, headers, reason, attempts, parked_at, due_at)
+            SELECT :consumer, topic, partition, "offset", key, value, headers, reason, 1, :now, :due
+            FROM unnest(
+                CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:offsets AS bigint[]), CAST(:keys AS bytea[]),
+                CAST(:values AS bytea[]), CAST(:headers AS bytea[]), CAST(:reasons AS text[])
+            ) WITH ORDINALITY AS t (topic, partition, "offset", key, value, headers, reason, place)
+            ORDER BY place
+            """
+        ),
+        {
+            "consumer": consumer,
+            "now": now,
+            "due": now + FIRST_WAIT,
+            "topics": [record.topic for record, _ in records],
+            "partitions": [record.partition for record, _ in records],
+            "offsets": [record.offset for record, _ in records],
+            "keys": [record.key for record, _ in records],
+            "values": [record.value for record, _ in records],
+            "headers": [pack_headers(record.headers) for record, _ in records],
+            "reasons": [reason for _, reason in records],
+        },
+    )
+
+
+async def next_due(session: AsyncSession, consumer: str, after: int, now: datetime) -> Parked | None:
+    """Give the next event that is due and first of its key, with an id above `after`."""
+    rows = await session.execute(
+        text(
+            """
+            SELECT * FROM parked p
+            WHERE consumer = :consumer AND id > :after AND due_at <= :now
+              AND NOT EXISTS (SELECT 1 FROM parked q WHERE q.consumer = p.consumer AND q.topic = p.topic
+                              AND q.key = p.key AND q.id < p.id)
+            ORDER BY id LIMIT 1
+            """
+        ),
+        {"consumer": consumer, "after": after, "now": now},
+    )
+    row = rows.one_or_none()
+    return None if row is None else _parked(row)
+
+
+async def release(session: AsyncSession, parked: Parked, consumer: str, now: datetime) -> None:
+    """Take an event out of the waiting place; what waited behind it is due at once."""
+    await session.execute(text("DELETE FROM parked WHERE id = :id"), {"id": parked.id})
+    if parked.record.key is not None:
+        await session.execute(
+            text("UPDATE parked SET due_at = :now WHERE consumer = :consumer AND topic = :topic AND key = :key"),
+            {"now": now, "consumer": consumer, "topic": parked.record.topic, "key": parked.record.key},
+        )
+
+
+async def wait_longer(session: AsyncSession, parked: Parked, reason: str, now: datetime) -> None:
+    """Put an event off, twice as long as the last time, up to half a minute."""
+    wait = min(FIRST_WAIT * 2 ** min(parked.attempts, 10), LONGEST_WAIT)
+    await session.execute(
+        text("UPDATE parked SET due_at = :due, attempts = attempts + 1, reason = :reason WHERE id = :id"),
+        {"due": now + wait, "reason": reason, "id": parked.id},
+    )
+
+
+async def tended_elsewhere(session: AsyncSession) -> bool:
+    """Take the lock on the waiting place until the transaction ends; true where another process has it."""
+    locked = await session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    return not locked
+
+
+def _parked(row: Row[tuple[object, ...]]) -> Parked:
+    columns = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+    key, value = columns["key"], columns["value"]
+    return Parked(
+        id=columns["id"],
+        record=Record(
+            topic=columns["topic"],
+            partition=columns["partition"],
+            offset=columns["offset"],
+            key=None if key is None else bytes(key),
+            value=None if value is None else bytes(value),
+            headers=unpack_headers(bytes(columns["headers"])),
+        ),
+        attempts=columns["attempts"],
+        parked_at=columns["parked_at"],
+    )
