@@ -1,0 +1,100 @@
+"""FastStream carries the records, the policy decides: this is where the two meet."""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRecord
+from faststream import AckPolicy
+from faststream.exceptions import NackMessage
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaMessage
+
+from shared.database import passes
+from shared.messaging.consume import Consumer
+from shared.messaging.envelope import Record
+from shared.messaging.kafka import security
+from shared.settings import KafkaSettings
+
+log = structlog.get_logger()
+MOST_RECORDS = 1000
+MS_BETWEEN_POLLS = 10
+MS_TO_SEE_A_NEW_TOPIC = 2000
+SECONDS_TO_FINISH = 5.0
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 3.0
+"""Seconds; far below aiokafka's `max_poll_interval_ms`, so that who waits stays in the group."""
+
+Records = tuple["ConsumerRecord[Any, Any]", ...]
+
+
+def connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer]) -> KafkaBroker:
+    """Make a broker with a subscriber for each consumer; it is started and stopped by the caller, once.
+
+    Acknowledged is what the policy has settled; what merely has to wait is taken again from the same offset.
+    """
+    broker = KafkaBroker(
+        settings.kafka_servers.split(","),
+        security=security(settings),
+        client_id=f"convoca-{service}",
+        graceful_timeout=SECONDS_TO_FINISH,
+        apply_types=False,
+        logger=logging.getLogger("faststream"),
+        allow_auto_create_topics=False,
+    )
+    for consumer in consumers:
+        subscription = consumer.subscription
+        names = [topic.name for topic in subscription.topics]
+        subscriber = broker.subscriber(
+            *([] if subscription.inbound else names),
+            pattern=f"^{names[0].replace('.', '[.]')}[.].+$" if subscription.inbound else None,
+            group_id=subscription.name,
+            batch=True,
+            max_records=MOST_RECORDS,
+            batch_timeout_ms=MS_BETWEEN_POLLS,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            metadata_max_age_ms=MS_TO_SEE_A_NEW_TOPIC,
+            parser=_keep_bytes,
+            decoder=_as_records,
+            no_reply=True,
+        )
+        subscriber(_handler(consumer))
+    return broker
+
+
+def _handler(consumer: Consumer) -> Callable[[Sequence[Record]], Awaitable[None]]:
+    pause = FIRST_PAUSE
+
+    async def take(records: Sequence[Record]) -> None:
+        nonlocal pause
+        try:
+            await consumer.take(records)
+        except Exception as error:
+            if not passes(error):
+                raise
+            log.warning("waiting-to-consume", consumer=consumer.subscription.name, error=type(error).__name__)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            raise NackMessage from error
+        pause = FIRST_PAUSE
+
+    return take
+
+
+async def _keep_bytes(records: Records, original: Callable[[Records], Awaitable[KafkaMessage]]) -> KafkaMessage:
+    """Give FastStream one bare record to read: of the real ones it would refuse headers that are null or no UTF-8."""
+    message = await original((dataclasses.replace(records[0], headers=(), value=b""),))
+    message.raw_message = records
+    return message
+
+
+async def _as_records(message: KafkaMessage, _original: object) -> list[Record]:
+    raw = message.raw_message
+    return [
+        Record(each.topic, each.partition, each.offset, each.key, each.value, tuple(each.headers))
+        for each in (raw if isinstance(raw, tuple) else (raw,))
+    ]
