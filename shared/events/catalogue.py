@@ -140,14 +140,41 @@ class JoiningChanged(Event, type="joining.changed"):
     links: tuple[JoinLink, ...]
 
 
+ExternalId = Annotated[str, Field(min_length=1, max_length=200)]
+StatedSessions = Annotated[tuple[SessionWithLink, ...], Field(min_length=1, max_length=100)]
+
+
 class OutsideWorkshop(WorkshopContent, Event):
     """A workshop as an outside system states it; its identity is (publisher, `external_id`)."""
 
     topic = INBOUND["catalogue"]
 
-    external_id: Annotated[str, Field(min_length=1, max_length=200)]
-    sessions: Annotated[tuple[SessionWithLink, ...], Field(min_length=1, max_length=100)]
+    external_id: ExternalId
+    sessions: StatedSessions
 
 
 class OutsideWorkshopScheduled(OutsideWorkshop, type="workshop.scheduled"):
     """An outside system puts a workshop on offer."""
+
+
+class OutsideWorkshopUpdated(OutsideWorkshop, type="workshop.updated"):
+    """An outside system states its workshop anew."""
+
+
+class OutsideWorkshopRescheduled(OutsideWorkshop, type="workshop.rescheduled"):
+    """An outside system moves its workshop to other dates; it states the whole of it."""
+
+
+class OutsideWorkshopCancelled(Event, type="workshop.cancelled"):
+    """An outside system calls its workshop off."""
+
+    topic = INBOUND["catalogue"]
+
+    external_id: ExternalId
+    reason: Localised | None = None
+
+
+OutsideWorkshopStated = OutsideWorkshopScheduled | OutsideWorkshopUpdated | OutsideWorkshopRescheduled
+OutsideWorkshopEvent = (
+    OutsideWorkshopScheduled | OutsideWorkshopUpdated | OutsideWorkshopRescheduled | OutsideWorkshopCancelled
+)
