@@ -1,0 +1,6 @@
+"""The whole system on one machine from wheels: PostgreSQL, a Kafka broker, the front door, mails, the services."""
+
+from deploy.embedded.folder import CannotStart
+from deploy.embedded.stack import Stack, keep_up
+
+__all__ = ["CannotStart", "Stack", "keep_up"]

