@@ -46,3 +46,11 @@ def configure_logs(style: Literal["json", "console"], service: str) -> None:
     for noisy in ("aiokafka", "uvicorn.access", "faststream", "alembic", "httpx"):
         logging.getLogger(noisy).setLevel(logging.ERROR if noisy == "aiokafka" else logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def where(error: BaseException) -> str:
+    """Tell module and line where an exception came up: what may be logged of it, for its message may be personal."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "?" if trace is None else f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"

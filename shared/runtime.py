@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Envelope
 from shared.messaging.follow import Followers
 from shared.messaging.relay import Relay
-from shared.observability import configure_logs
+from shared.observability import configure_logs, where
 from shared.settings import ServiceSettings, SettingsError, read_office
 
 log = structlog.get_logger()
@@ -106,7 +107,7 @@ class Service:
                 await loop.run()
             except Exception as error:  # noqa: BLE001 - the edge of the process: nobody above could do better
                 level = log.warning if passes(error) else log.error
-                level("loop-begins-anew", loop=loop.name, error=type(error).__name__)
+                level("loop-begins-anew", loop=loop.name, error=type(error).__name__, at=where(error))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
             else:
@@ -118,7 +119,7 @@ class Service:
             await asyncio.sleep(0.5)
         broker = bus.connect(self.settings, self.name, self.consumers)
         try:
-            await broker.start()
+            await bus.start(broker)
         except BaseException:
             await broker.stop()
             raise
@@ -183,7 +184,8 @@ def serve(name: str, settings_class: type[ServiceSettings], build: Callable[...,
         configure_logs(settings.log, name)
         app = build(settings)
     except (SettingsError, ValueError) as error:
-        raise SystemExit(_one_line(name, error)) from None
+        sys.stderr.write(f"convoca {name}: {' '.join(str(error).split())}\n")
+        raise SystemExit(2) from None
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -237,7 +239,3 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _one_line(name: str, error: Exception) -> str:
-    return f"convoca {name}: {' '.join(str(error).split())}"

@@ -74,6 +74,7 @@ class KafkaSettings(BaseModel):
     kafka_username: str | None = None
     kafka_password: SecretStr | None = None
     kafka_ca_file: Path | None = None
+    kafka_session_seconds: PositiveInt = 10
 
 
 class ServiceSettings(KafkaSettings):

@@ -7,7 +7,7 @@ from shared.events.topics import NOTICES
 
 
 class NoticeFact(Event):
-    """A notice's end; `recipient` is a person's id or `staff:<name>`."""
+    """A notice's end; `recipient` is a person's id or `staff:<name>`, `language` null where none was chosen yet."""
 
     topic = NOTICES
 
@@ -16,12 +16,12 @@ class NoticeFact(Event):
     rule: str
     recipient: str
     channel: str
-    language: Language
+    language: Language | None = None
     reason: str | None = None
 
 
 class NoticeSent(NoticeFact, type="notice.sent"):
-    """SMTP accepted it."""
+    """SMTP accepted it; `reason` is `uncertain` where it may have accepted it once before."""
 
 
 class NoticeFailed(NoticeFact, type="notice.failed"):
@@ -30,5 +30,3 @@ class NoticeFailed(NoticeFact, type="notice.failed"):
 
 class NoticeSuppressed(NoticeFact, type="notice.suppressed"):
     """It was owed and rightly not sent; `reason` says why."""
-
-

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import EmailStr, Field, NonNegativeInt, PositiveInt
+from pydantic import EmailStr, Field, NonNegativeInt, PositiveInt, StringConstraints
 
 from shared.events.base import Attendance, Contract, Country, Event, Language, Moment, OrganisationKind, Slug
 from shared.events.topics import ENROLMENTS, INBOUND, ORGANISATIONS, PEOPLE, SEATS
@@ -13,6 +13,11 @@ EnrolmentLife = Literal[
     "declined", "withdrawn", "cancelled", "attended", "absent",
 ]  # fmt: skip
 Actor = Literal["participant", "staff", "system", "publisher"]
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
+"""A name on one line: what would break a mail's header or a database's text is no part of it."""
+Population = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
 class EnrolmentFact(Event):
@@ -137,7 +142,7 @@ class OrganisationUpdated(OrganisationFact, type="organisation.updated"):
 class Person(Contract):
     """Who asks to take part."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Line
     email: Annotated[EmailStr, Field(max_length=254)]
     language: Language = "ca"
 
@@ -145,17 +150,17 @@ class Person(Contract):
 class Organisation(Contract):
     """For whom they act."""
 
-    name: Annotated[str, Field(min_length=1, max_length=300)]
+    name: Line
     kind: OrganisationKind
     country: Country | None = None
-    population: NonNegativeInt | None = None
+    population: Population | None = None
 
 
 class OutsideReference(Contract):
     """A workshop by the name that its outside publisher gave it."""
 
-    publisher: str
-    external_id: str
+    publisher: Line
+    external_id: Line
 
 
 class EnrolmentForm(Contract):
@@ -165,7 +170,7 @@ class EnrolmentForm(Contract):
     person: Person
     organisation: Organisation | None = None
     accepts: tuple[Literal["privacy", "commitment"], ...] = ()
-    groups: tuple[Slug, ...] = ()
+    groups: Annotated[tuple[Slug, ...], Field(max_length=20)] = ()
 
 
 class EnrolmentRequested(EnrolmentForm, Event, type="enrolment.requested"):

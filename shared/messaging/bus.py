@@ -22,7 +22,7 @@ from shared.settings import KafkaSettings
 log = structlog.get_logger()
 MOST_RECORDS = 1000
 MS_BETWEEN_POLLS = 10
-MS_TO_SEE_A_NEW_TOPIC = 2000
+MS_TO_SEE_A_NEW_TOPIC = 1000
 SECONDS_TO_FINISH = 5.0
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 3.0
@@ -32,7 +32,7 @@ Records = tuple["ConsumerRecord[Any, Any]", ...]
 
 
 def connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer]) -> KafkaBroker:
-    """Make a broker with a subscriber for each consumer; it is started and stopped by the caller, once.
+    """Make a broker with a subscriber for each consumer; `start` it, and `stop()` it, once.
 
     Acknowledged is what the policy has settled; what merely has to wait is taken again from the same offset.
     """
@@ -44,6 +44,7 @@ def connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer]
         apply_types=False,
         logger=logging.getLogger("faststream"),
         allow_auto_create_topics=False,
+        metadata_max_age_ms=MS_TO_SEE_A_NEW_TOPIC,
     )
     for consumer in consumers:
         subscription = consumer.subscription
@@ -56,14 +57,21 @@ def connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer]
             max_records=MOST_RECORDS,
             batch_timeout_ms=MS_BETWEEN_POLLS,
             auto_offset_reset="earliest",
+            session_timeout_ms=settings.kafka_session_seconds * 1000,
+            heartbeat_interval_ms=settings.kafka_session_seconds * 1000 // 4,
             ack_policy=AckPolicy.NACK_ON_ERROR,
-            metadata_max_age_ms=MS_TO_SEE_A_NEW_TOPIC,
             parser=_keep_bytes,
             decoder=_as_records,
             no_reply=True,
         )
         subscriber(_handler(consumer))
     return broker
+
+
+async def start(broker: KafkaBroker) -> None:
+    """Start all subscribers side by side, for each may wait seconds for its group to form."""
+    await broker.connect()
+    await asyncio.gather(*(subscriber.start() for subscriber in broker.subscribers))
 
 
 def _handler(consumer: Consumer) -> Callable[[Sequence[Record]], Awaitable[None]]:

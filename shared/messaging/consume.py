@@ -19,7 +19,7 @@ from shared.messaging import dead_letters, inbox, parking, publishers
 from shared.messaging.dead_letters import Fault
 from shared.messaging.envelope import Envelope, Record, Unreadable, pack_headers, unseal
 from shared.messaging.follow import Delivery, Refused, Subscription, Verdict, Waits, verdict_on
-from shared.observability import EVENTS
+from shared.observability import EVENTS, where
 
 log = structlog.get_logger()
 TRIES = 3
@@ -229,12 +229,12 @@ class Consumer:
             "handler-failed",
             consumer=self.subscription.name,
             error=type(error).__name__,
-            at=_where(error),
+            at=where(error),
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
         )
-        return Fault("bug", f"{type(error).__name__} at {_where(error)}")
+        return Fault("bug", f"{type(error).__name__} at {where(error)}")
 
 
 def _delivery(letter: Opened) -> Delivery[Event]:
@@ -258,11 +258,3 @@ def _position(record: Record) -> inbox.Identity:
     """Identify a record that has no identity of its own; a broker that starts anew counts its offsets anew."""
     content = hashlib.sha256(b"".join((record.key or b"", record.value or b"", pack_headers(record.headers))))
     return inbox.Identity(f"kafka:{record.topic}", f"{record.partition}:{record.offset}:{content.hexdigest()[:16]}")
-
-
-def _where(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "?" if trace is None else f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
-

@@ -22,7 +22,7 @@ from aiokafka.errors import (
 
 from shared.messaging.envelope import unpack_headers
 from shared.messaging.kafka import connection
-from shared.observability import LEADING, REFUSED, RELAY_ERRORS, SENT
+from shared.observability import LEADING, REFUSED, RELAY_ERRORS, SENT, where
 from shared.settings import KafkaSettings
 
 log = structlog.get_logger()
@@ -34,7 +34,6 @@ SECONDS_TO_STOP = 3
 LONGEST_PAUSE = 5.0
 LARGEST_REQUEST = 3_145_728
 REFUSALS = (MessageSizeTooLargeError, RecordTooLargeError, TopicAuthorizationFailedError, InvalidTopicError)
-PASSING = (KafkaError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 _WAITING = f"""
     SELECT id, topic, key, headers, payload FROM outbox o
@@ -83,9 +82,9 @@ class Relay:
             while True:
                 try:
                     await self._campaign()
-                except PASSING as error:
+                except Exception as error:  # noqa: BLE001 - whatever it was, what is owed must still be sent
                     RELAY_ERRORS.inc()
-                    log.warning("relay-begins-anew", error=type(error).__name__)
+                    log.warning("relay-begins-anew", error=type(error).__name__, at=where(error))
                 else:
                     pause = 0.1
                 await self._drop_producer()
@@ -149,7 +148,7 @@ class Relay:
                 try:
                     results.append(
                         await producer.send(
-                            row["topic"], row["payload"], row["key"], headers=unpack_headers(row["headers"])
+                            row["topic"], row["payload"], row["key"], headers=list(unpack_headers(row["headers"]))
                         )
                     )
                 except KafkaError as error:

@@ -1,0 +1,1 @@
+"""The web as every service shows it: languages, pages, problems, limits and lists."""

@@ -1,0 +1,149 @@
+"""What a request is held to before any of our code reads it: a name, a size, a pace."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import IPv6Address, ip_address
+from math import ceil
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
+from uuid_utils import uuid7
+
+from shared.errors import Problem
+
+LARGEST_BODY = 256 * 1024
+CORRELATION_HEADER = "X-Correlation-Id"
+MOST_ADDRESSES = 10_000
+"""Addresses remembered before those that have all their requests back are forgotten."""
+_SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+
+
+class TooManyRequests(Problem):
+    """One address asks faster than it may; `retry_after` is in whole seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("too-many-requests", f"Too many requests: try again in {retry_after} seconds.")
+        self.retry_after = retry_after
+
+
+class Correlation:
+    """Gives each request its correlation id: the caller's if it is a sane one, else a new one; answers and logs it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on under its id."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(CORRELATION_HEADER, "")
+        correlation_id = given if _SAFE_ID.fullmatch(given) else str(uuid7())
+        scope.setdefault("state", {})["correlation_id"] = correlation_id
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[CORRELATION_HEADER] = correlation_id
+            await send(message)
+
+        with bound_contextvars(correlation_id=correlation_id):
+            await self._app(scope, receive, answer)
+
+
+class BodyLimit:
+    """Refuses (413) a body of more than `largest` bytes, by what is announced or else by what arrives."""
+
+    def __init__(self, app: ASGIApp, largest: int = LARGEST_BODY) -> None:
+        self._app = app
+        self._largest = largest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on as long as it is not too large."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdecimal() and int(announced) > self._largest:
+            raise self._refusal()
+        arrived = 0
+
+        async def count() -> Message:
+            nonlocal arrived
+            message = await receive()
+            arrived += len(message.get("body", b""))
+            if arrived > self._largest:
+                raise self._refusal()
+            return message
+
+        await self._app(scope, count, send)
+
+    def _refusal(self) -> HTTPException:
+        return HTTPException(413, f"The body is larger than {self._largest} bytes.")
+
+
+@dataclass(slots=True)
+class _Bucket:
+    left: float
+    at: datetime
+
+
+@dataclass(slots=True)
+class RateLimit:
+    """At most `per_minute` requests a minute from one address (None: any number); a dependency of public endpoints.
+
+    A token bucket in this process's memory: a minute's worth may come at once, then one as each is earned back.
+    """
+
+    per_minute: int | None
+    clock: Callable[[], datetime]
+    _buckets: dict[str, _Bucket] = field(default_factory=dict)
+
+    async def __call__(self, request: Request) -> None:
+        """Count a request; raises TooManyRequests."""
+        if self.per_minute is not None:
+            self._take(client_address(request), self.per_minute)
+
+    def _take(self, address: str, per_minute: int) -> None:
+        now = self.clock()
+        if len(self._buckets) >= MOST_ADDRESSES:
+            self._forget(now, per_minute)
+        bucket = self._buckets.setdefault(address, _Bucket(per_minute, now))
+        bucket.left = _left(bucket, now, per_minute)
+        bucket.at = now
+        if bucket.left < 1:
+            raise TooManyRequests(ceil((1 - bucket.left) * 60 / per_minute))
+        bucket.left -= 1
+
+    def _forget(self, now: datetime, per_minute: int) -> None:
+        self._buckets = {
+            address: bucket
+            for address, bucket in self._buckets.items()
+            if _left(bucket, now, per_minute) < per_minute
+        }
+
+
+def _left(bucket: _Bucket, now: datetime, per_minute: int) -> float:
+    passed = max(0.0, (now - bucket.at).total_seconds())
+    return min(per_minute, bucket.left + passed * per_minute / 60)
+
+
+def client_address(request: Request) -> str:
+    """Tell who asks: the last hop of X-Forwarded-For, which our front door writes, else the peer.
+
+    IPv6 addresses count by their /64, which is what one subscriber has.
+    """
+    peer = request.client.host if request.client else ""
+    last_hop = request.headers.getlist("x-forwarded-for")[-1:] or [peer]
+    text = last_hop[0].rpartition(",")[2].strip()
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return peer
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(IPv6Address(int(address) >> 64 << 64))
+    return str(address)
