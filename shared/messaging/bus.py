@@ -23,6 +23,7 @@ log = structlog.get_logger()
 MOST_RECORDS = 1000
 MS_BETWEEN_POLLS = 10
 MS_TO_SEE_A_NEW_TOPIC = 1000
+MS_TO_WAIT_FOR_RECORDS = 100
 SECONDS_TO_FINISH = 5.0
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 3.0
@@ -56,6 +57,7 @@ def connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer]
             batch=True,
             max_records=MOST_RECORDS,
             batch_timeout_ms=MS_BETWEEN_POLLS,
+            fetch_max_wait_ms=MS_TO_WAIT_FOR_RECORDS,
             auto_offset_reset="earliest",
             session_timeout_ms=settings.kafka_session_seconds * 1000,
             heartbeat_interval_ms=settings.kafka_session_seconds * 1000 // 4,
