@@ -69,8 +69,17 @@ def days(language: Language, dates: Iterable[date]) -> str:
     years = [list(members) for _, members in groupby(ordered, key=lambda one: one.year)]
     return listed(
         language,
-        [_WITH_YEAR[language].format(month, year[0].year) for year in years for month in _months(language, year)],
+        [
+            _WITH_YEAR[language].format(month, year[0].year)
+            for year in years
+            for month in _months(language, year)
+        ],
     )
+
+
+def month(language: Language, value: date) -> str:
+    """Write the name of the month in short, by itself."""
+    return str(format_date(value, "LLL", _LOCALES[language]))
 
 
 def listed(language: Language, items: Sequence[str]) -> str:
@@ -97,7 +106,10 @@ def moment(language: Language, value: datetime, tz: Zone) -> str:
 def when(language: Language, start: datetime, end: datetime, tz: Zone, reader: Zone | None = None) -> str:
     """Write when a session is, whole; to a `reader` whose clock differs then, on that clock too."""
     said = _when(language, start, end, tz)
-    if reader is None or start.astimezone(_zone(reader)).utcoffset() == start.astimezone(_zone(tz)).utcoffset():
+    if (
+        reader is None
+        or start.astimezone(_zone(reader)).utcoffset() == start.astimezone(_zone(tz)).utcoffset()
+    ):
         return said
     same_day = _date(start, tz) == _date(start, reader) == _date(end, reader)
     theirs = times(language, start, end, reader) if same_day else _when(language, start, end, reader)
@@ -133,8 +145,10 @@ def _date(value: date, tz: Zone | None) -> date:
 
 
 def _day_and_month(language: Language, on: date) -> str:
-    # CLDR elides (`11 d’abril`); the plain apostrophe is the one that people type and search for.
-    return str(format_skeleton("MMMMd", on, locale=_LOCALES[language])).replace("’", "'")
+    # CLDR elides with a typographic apostrophe; the plain one is what people type and search for.
+    return str(format_skeleton("MMMMd", on, locale=_LOCALES[language])).replace(
+        "\N{RIGHT SINGLE QUOTATION MARK}", "'"
+    )
 
 
 def _months(language: Language, ordered: Sequence[date]) -> list[str]:

@@ -95,8 +95,12 @@ class Translator:
         """`hora de Copenhaguen`."""
         return dates.zone(self.language, tz)
 
+    def month(self, value: date) -> str:
+        """`abr.`."""
+        return dates.month(self.language, value)
+
     def listed(self, items: Iterable[str]) -> str:
-        """`a, b i c`."""
+        """Join as one does in a sentence: `a, b i c`."""
         return dates.listed(self.language, list(items))
 
     def number(self, value: int) -> str:
@@ -146,7 +150,8 @@ def choose_language(query: str | None, cookie: str | None, accept_language: str 
 
 def localised(texts: Texts, language: Language, own: str | None = None) -> str:
     """Choose the text in `language`, else in its author's `own`, else in ca, es, en; empty when there is none."""
-    return dict(texts).get(language_of(texts, language, own) or "", "")
+    found = language_of(texts, language, own)
+    return next((text for one, text in texts.items() if one == found), "")
 
 
 def language_of(texts: Texts, language: Language, own: str | None = None) -> Language | None:
@@ -196,7 +201,8 @@ def _read(path: Path, language: Language) -> Translations:
 @cache
 def _countries(language: Language) -> list[tuple[str, str]]:
     names = dates.locale_of(language).territories
-    codes = {code for code in get_global("zone_territories").values() if code.isalpha() and code in names} - {"ZZ"}
+    nowhere = "ZZ"
+    codes = {code for code in get_global("zone_territories").values() if code != nowhere and code in names}
     return sorted(((code, str(names[code])) for code in codes), key=lambda country: _sortable(country[1]))
 
 

@@ -45,13 +45,25 @@ SORRY: Mapping[int, tuple[str, str]] = {
         N_("We cannot find this page"),
         N_("The address may be mistyped, or what stood here may have been withdrawn."),
     ),
-    409: (N_("This cannot be done now"), N_("Things have changed in the meantime. Please look at them again.")),
+    409: (
+        N_("This cannot be done now"),
+        N_("Things have changed in the meantime. Please look at them again."),
+    ),
     413: (N_("That is too much at once"), N_("What was sent is larger than we accept.")),
     422: (N_("Something needs correcting"), N_("Please go back and check what you wrote.")),
-    429: (N_("Please wait a moment"), N_("Many requests have come from your connection. Try again in a minute.")),
-    503: (N_("We will be back in a moment"), N_("The service does not answer just now. Try again in a few seconds.")),
+    429: (
+        N_("Please wait a moment"),
+        N_("Many requests have come from your connection. Try again in a minute."),
+    ),
+    503: (
+        N_("We will be back in a moment"),
+        N_("The service does not answer just now. Try again in a few seconds."),
+    ),
 }
-OUR_FAULT = (N_("Something went wrong on our side"), N_("We are sorry. If it happens again, please write to us."))
+OUR_FAULT = (
+    N_("Something went wrong on our side"),
+    N_("We are sorry. If it happens again, please write to us."),
+)
 REFUSED = (N_("This cannot be answered"), N_("Please go back and try another way."))
 
 
@@ -71,20 +83,31 @@ class Pages:
     def language(self, request: Request) -> Language:
         """Choose by `?lang=`, else the cookie, else `Accept-Language`, else Catalan."""
         return choose_language(
-            request.query_params.get("lang"), request.cookies.get(COOKIE), request.headers.get("accept-language")
+            request.query_params.get("lang"),
+            request.cookies.get(COOKIE),
+            request.headers.get("accept-language"),
         )
 
     def render(
-        self, request: Request, template: str, /, status: int = 200, **context: Any  # noqa: ANN401 - a template's
+        self,
+        request: Request,
+        template: str,
+        /,
+        status: int = 200,
+        **context: Any,  # noqa: ANN401 - a template's
     ) -> HTMLResponse:
         """Answer with a page. An office must stand in `app.state.office`; a name that the template lacks raises."""
         language = self.language(request)
-        body = self._environments[language].get_template(template).render(
-            request=request,
-            office=request.app.state.office,
-            path=request.url.path,
-            url_lang=partial(_in_language, request.url),
-            **context,
+        body = (
+            self._environments[language]
+            .get_template(template)
+            .render(
+                request=request,
+                office=request.app.state.office,
+                path=request.url.path,
+                url_lang=partial(_in_language, request.url),
+                **context,
+            )
         )
         response = HTMLResponse(body, status, {**HEADERS, "Content-Language": language})
         if request.query_params.get("lang") == language:
@@ -92,7 +115,7 @@ class Pages:
                 COOKIE,
                 language,
                 max_age=SECONDS_REMEMBERED,
-                secure=request.url.scheme == "https",
+                secure=request.headers.get("x-forwarded-proto", request.url.scheme) == "https",
                 httponly=True,
                 samesite="lax",
             )
@@ -102,14 +125,16 @@ class Pages:
         """Tell a person what went wrong and what to do; the detail where it can be said in their language."""
         t = self.translator(request)
         title, advice = SORRY.get(answer.status, OUR_FAULT if answer.status >= 500 else REFUSED)  # noqa: PLR2004
-        detail = t.gettext(answer.detail)
+        meant_for_people = any(
+            self.catalogues.translator(one).gettext(answer.detail) != answer.detail for one in LANGUAGES
+        )
         return self.render(
             request,
             "error.html",
             status=answer.status,
             title=t.gettext(title),
             advice=t.gettext(advice),
-            detail=detail if detail != answer.detail else "",
+            detail=t.gettext(answer.detail) if meant_for_people else "",
             reference=reference(request) if answer.status >= 500 else "",  # noqa: PLR2004
         )
 
@@ -170,4 +195,4 @@ def _spoken(translator: Translator, texts: Texts, own: str | None = None) -> Mar
     language = language_of(texts, translator.language, own)
     if language is None or language == translator.language:
         return escape(said)
-    return Markup('<span lang="{}">{}</span>').format(language, said)  # noqa: S704 - format escapes what it takes
+    return Markup('<span lang="{}">{}</span>').format(language, said)

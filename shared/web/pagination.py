@@ -3,8 +3,7 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -48,14 +47,18 @@ class Paging:
         """How many rows to read: one more than is shown, which tells whether there are more."""
         return self.limit + 1
 
-    def cut(self, found: Sequence[R], position: Callable[[R], tuple[object, ...]]) -> tuple[Sequence[R], str | None]:
+    def cut(
+        self, found: Sequence[R], position: Callable[[R], tuple[object, ...]]
+    ) -> tuple[Sequence[R], str | None]:
         """Keep what is shown of the `found` rows, and make the cursor of what follows."""
         shown = found[: self.limit]
         return shown, encode_cursor(position(shown[-1])) if len(found) > self.limit else None
 
 
 def _paging(
-    cursor: Annotated[str | None, Query(max_length=LONGEST_CURSOR, description="`next` of the piece before")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=LONGEST_CURSOR, description="`next` of the piece before")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=LARGEST_LIMIT)] = DEFAULT_LIMIT,
 ) -> Paging:
     return Paging(cursor, limit)
@@ -73,12 +76,9 @@ def encode_cursor(position: tuple[object, ...]) -> str:
 def decode_cursor(cursor: str, shape: type[T]) -> T:
     """Read a cursor back as `shape`; raises Invalid when it is not one that such a list gave."""
     try:
-        return _adapter(shape).validate_json(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)))
+        raw = urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4))
+        position: T = TypeAdapter(shape).validate_json(raw)
     except (ValueError, ValidationError) as error:
         message = "This cursor is not one of this list: leave it out to start at the beginning."
         raise Invalid(message, [("cursor", "is not one that this list gave")]) from error
-
-
-@cache
-def _adapter(shape: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any shape that pydantic reads
-    return TypeAdapter(shape)
+    return position
