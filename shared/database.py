@@ -100,13 +100,12 @@ class Database:
         self, now: datetime, cause: Envelope | None = None, correlation_id: str | None = None
     ) -> AsyncIterator[Transaction]:
         """Open a transaction; leaving the block commits it with its events, an exception undoes both."""
-        async with self._sessions() as session:
-            async with session.begin():
-                tx = Transaction(session, self.service, now, cause, correlation_id)
-                yield tx
-                if tx._messages:  # noqa: SLF001 - this is where they were kept for
-                    await session.flush()
-                    await outbox.write(session, tx._messages, now)  # noqa: SLF001
+        async with self._sessions() as session, session.begin():
+            tx = Transaction(session, self.service, now, cause, correlation_id)
+            yield tx
+            if tx._messages:  # noqa: SLF001 - this is where they were kept for
+                await session.flush()
+                await outbox.write(session, tx._messages, now)  # noqa: SLF001
         if tx._messages:  # noqa: SLF001
             self.on_messages()
         for callback in tx._after:  # noqa: SLF001

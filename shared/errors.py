@@ -1,4 +1,4 @@
-"""What may go wrong by the caller's doing: four kinds with stable slugs, which the web and the bus each map in one place."""
+"""What may go wrong by the caller's doing: kinds with stable slugs, which the web and the bus each map in one place."""
 
 from collections.abc import Sequence
 

@@ -78,7 +78,6 @@ def containers() -> Iterator[Parts]:
     port = _free_port()
     kafka = (
         DockerContainer(KAFKA_IMAGE)
-        .with_bind_ports(9092, (LOOPBACK, port))
         .with_envs(
             KAFKA_NODE_ID="1",
             KAFKA_PROCESS_ROLES="broker,controller",
@@ -100,10 +99,12 @@ def containers() -> Iterator[Parts]:
     )
     database = (
         DockerContainer(POSTGRES_IMAGE)
-        .with_bind_ports(5432, (LOOPBACK, None))
         .with_env("POSTGRES_PASSWORD", "only-for-tests")
         .waiting_for(LogMessageWaitStrategy("database system is ready to accept connections", times=2))
     )
+    # Nobody but this machine reaches them; the engine takes an address here, the library's types do not know it.
+    kafka.ports = {"9092/tcp": (LOOPBACK, port)}  # type: ignore[dict-item]
+    database.ports = {"5432/tcp": (LOOPBACK, None)}  # type: ignore[dict-item]
     with kafka, database:
         url = f"postgresql://postgres:only-for-tests@{LOOPBACK}:{database.get_exposed_port(5432)}"
         yield Parts(f"{LOOPBACK}:{port}", url, embedded=False)

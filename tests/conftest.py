@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest_asyncio.fixture(scope="session")
 async def parts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Parts]:
-    """The PostgreSQL and the broker of this run."""
+    """Give the PostgreSQL and the broker of this run."""
     if request.config.getoption("--parts") == "containers":
         with brokers.containers() as running:
             yield running
@@ -41,14 +41,14 @@ async def parts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 @pytest_asyncio.fixture(scope="session")
-async def templates(parts: Parts) -> dict[str, str]:
-    """Names of databases that are migrated and empty, by service; filled as they are asked for."""
+async def templates() -> dict[str, str]:
+    """Give the names of databases that are migrated and empty, by service; filled as they are asked for."""
     return {}
 
 
 @pytest_asyncio.fixture
 async def database_url(parts: Parts, templates: dict[str, str]) -> AsyncIterator[MakeUrl]:
-    """Makes migrated, empty databases: `url = await database_url("catalogue")`."""
+    """Give what makes a migrated, empty database for a service and answers its address."""
     made: list[str] = []
     admin: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(parts.database("postgres"))
 
@@ -71,7 +71,7 @@ async def database_url(parts: Parts, templates: dict[str, str]) -> AsyncIterator
 
 @pytest_asyncio.fixture
 async def database(database_url: MakeUrl) -> AsyncIterator[MakeDatabase]:
-    """Makes databases as the services use them: `catalogue = await database("catalogue")`."""
+    """Give what makes a migrated, empty database for a service and opens it as the service does."""
     opened: list[Database] = []
 
     async def make(service: str) -> Database:
@@ -85,5 +85,5 @@ async def database(database_url: MakeUrl) -> AsyncIterator[MakeDatabase]:
 
 @pytest.fixture
 def clock() -> HandClock:
-    """A clock that stands still until a test moves it."""
+    """Give a clock that stands still until a test moves it."""
     return HandClock()

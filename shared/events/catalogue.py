@@ -78,7 +78,7 @@ class WorkshopContent(Contract):
     kind: WorkshopKind
     language: Language = "ca"
     title: Annotated[Localised, Field(min_length=1)]
-    summary: Localised = {}
+    summary: Localised = {}  # noqa: RUF012 - pydantic copies it
     seats: Seats
     per_organisation: PositiveInt | None = None
     themes: tuple[Slug, ...] = ()

@@ -115,7 +115,8 @@ class Consumer:
     async def _together(self, opened: Sequence[Opened]) -> None:
         async with self.database.transaction(self.clock()) as tx:
             fresh = await inbox.admit(tx.session, self.subscription.name, (each.identity for each in opened), tx.now)
-            new = [each for each in opened if each.identity in fresh and not fresh.discard(each.identity)]
+            firsts = {each.identity: each for each in reversed(opened)}
+            new = [each for each in opened if each.identity in fresh and firsts[each.identity] is each]
             EVENTS.labels(self.subscription.name, "duplicate").inc(len(opened) - len(new))
             if not new:
                 return
@@ -133,7 +134,7 @@ class Consumer:
 
     async def _alone(self, letter: Opened) -> None:
         verdict: Verdict
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, TRIES + 1):  # noqa: B007 - told of afterwards
             try:
                 await self._together([letter])
             except Problem as problem:
@@ -153,10 +154,14 @@ class Consumer:
         letter = self._open(parked.record)
         if letter is None:
             letter = Opened(parked.record, _position(parked.record), fault=Fault("unknown-type", "no longer taken"))
-        verdict: Verdict | None = letter.fault
+        verdict = letter.fault or await self._released(parked, letter)
+        if verdict is not None:
+            await self._settle_parked(parked, letter, verdict)
+
+    async def _released(self, parked: parking.Parked, letter: Opened) -> Verdict | None:
+        """Let an event have its effect and leave the waiting place; a verdict where it could not."""
+        fault: Fault | None = None
         for _ in range(TRIES):
-            if letter.fault:
-                break
             try:
                 async with self.database.transaction(self.clock(), letter.envelope) as tx:
                     delivery = _delivery(letter)
@@ -166,20 +171,17 @@ class Consumer:
                     await parking.release(tx.session, parked, self.subscription.name, tx.now)
                     await inbox.note(tx.session, self.subscription.name, [inbox.Outcome(letter.identity, "done")])
             except _Answered as answer:
-                verdict = answer.verdict
-                break
+                return answer.verdict
             except Problem as problem:
-                verdict = verdict_on(problem)
-                break
+                return verdict_on(problem)
             except Exception as error:
                 if passes(error):
                     raise
-                verdict = self._bug(error, parked.record)
+                fault = self._bug(error, parked.record)
             else:
                 EVENTS.labels(self.subscription.name, "done").inc()
-                return
-        if verdict is not None:
-            await self._settle_parked(parked, letter, verdict)
+                return None
+        return fault
 
     async def _settle_parked(self, parked: parking.Parked, letter: Opened, verdict: Verdict) -> None:
         async with self.database.transaction(self.clock(), letter.envelope) as tx:

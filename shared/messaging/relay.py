@@ -156,15 +156,15 @@ class Relay:
             waiting = [each for each in results if isinstance(each, asyncio.Future)]
             await asyncio.gather(*waiting, return_exceptions=True)
         for row, result in zip(rows, results, strict=True):
-            error = result.exception() if isinstance(result, asyncio.Future) else result
+            fault = result.exception() if isinstance(result, asyncio.Future) else result
             key = (row["topic"], row["key"])
-            if isinstance(error, REFUSALS):
-                sent.refused[row["id"]] = type(error).__name__
+            if isinstance(fault, REFUSALS):
+                sent.refused[row["id"]] = type(fault).__name__
                 failed_keys.add(key)
                 REFUSED.labels(row["topic"]).inc()
-                log.error("message-refused", topic=row["topic"], outbox_id=row["id"], error=type(error).__name__)
-            elif error is not None:
-                sent.failures.append(error)
+                log.error("message-refused", topic=row["topic"], outbox_id=row["id"], error=type(fault).__name__)
+            elif fault is not None:
+                sent.failures.append(fault)
                 failed_keys.add(key)
             elif key not in failed_keys:  # else a later one of a key would count as sent before an earlier one
                 sent.arrived.append(row["id"])
