@@ -1,0 +1,153 @@
+"""HTTP for machines: parse, call one operation, answer."""
+
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import StringConstraints
+
+from services.catalogue import operations
+from services.catalogue.domain import Bound, period
+from services.catalogue.repository import EVERY, PUBLIC, Criteria, Position
+from services.catalogue.schemas import (
+    Cancellation,
+    NewWorkshop,
+    OtherSessions,
+    WorkshopChange,
+    WorkshopShown,
+    WorkshopShownToStaff,
+)
+from services.catalogue.tables import Workshop
+from shared.database import Transaction
+from shared.errors import Invalid
+from shared.events.base import Language, Slug
+from shared.events.catalogue import Mode
+from shared.runtime import Service
+from shared.web.pagination import Page, Paged
+from shared.web.problems import reference
+from shared.web.tokens import Bearer, caller_of, require_staff
+
+router = APIRouter(tags=["workshops"])
+Words = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+Key = Annotated[str, Path(description="a workshop's id or slug")]
+Shown = WorkshopShown | WorkshopShownToStaff
+FOR_STAFF = [Depends(require_staff)]
+
+
+async def _is_staff(request: Request, bearer: Bearer) -> bool:
+    """Tell whether staff ask; raises Unauthorised for a token that nobody has."""
+    return bearer is not None and (await caller_of(request, bearer.credentials)).scope == "staff"
+
+
+IsStaff = Annotated[bool, Depends(_is_staff)]
+
+
+def _criteria(  # noqa: PLR0913 - each is a parameter of the query
+    *,
+    request: Request,
+    staff: IsStaff,
+    q: Annotated[Words, Query(description="words of title, summary or place")] = "",
+    since: Annotated[Bound | None, Query(alias="from", description="a session ends after this")] = None,
+    until: Annotated[
+        Bound | None, Query(alias="to", description="a session begins before this, or on this day")
+    ] = None,
+    theme: Slug | None = None,
+    mode: Annotated[Mode | None, Query(description="a way of attending; a hybrid session has both")] = None,
+    programme: Slug | None = None,
+    group: Slug | None = None,
+    lang: Annotated[Language | None, Query(description="the language in which it is held")] = None,
+) -> Criteria:
+    return Criteria(
+        EVERY if staff else PUBLIC,
+        q,
+        *bounds(request, since, until),
+        theme=theme,
+        mode=mode,
+        programme=programme,
+        group=group,
+        language=lang,
+    )
+
+
+def bounds(request: Request, since: Bound | None, until: Bound | None) -> tuple[datetime | None, datetime | None]:
+    """Read the time that a search looks at, whose days are the office's; raises Invalid where it ends first."""
+    start, end = period(since, until, ZoneInfo(request.app.state.office.timezone))
+    if start is not None and end is not None and end <= start:
+        raise Invalid("The time asked for ends before it begins.", [("to", "must not lie before from")])
+    return start, end
+
+
+def transaction(request: Request) -> AbstractAsyncContextManager[Transaction]:
+    """Open the transaction of a request; what it says carries the request's correlation id."""
+    service: Service = request.app.state.service
+    return service.transaction(correlation_id=reference(request))
+
+
+@router.get("/workshops")
+async def list_workshops(
+    request: Request, paging: Paged, staff: IsStaff, criteria: Annotated[Criteria, Depends(_criteria)]
+) -> Page[Shown]:
+    """List workshops in the order of their first session; staff see drafts and join links too."""
+    after = paging.after(tuple[datetime, UUID])
+    async with transaction(request) as tx:
+        rows = await operations.search(tx, criteria, Position(*after) if after else None, paging.rows)
+    shown, following = paging.cut(rows, lambda row: (row.starts_at, row.workshop_id))
+    return Page(items=[_show(row, staff=staff) for row in shown], next=following)
+
+
+@router.get("/workshops/{key}")
+async def show_workshop(request: Request, key: Key, staff: IsStaff) -> Shown:
+    """Show one workshop; staff see drafts and join links too."""
+    async with transaction(request) as tx:
+        return _show(await operations.workshop(tx, key, drafts=staff), staff=staff)
+
+
+@router.post("/workshops", status_code=201, dependencies=FOR_STAFF)
+async def create_workshop(request: Request, response: Response, body: NewWorkshop) -> WorkshopShownToStaff:
+    """Make a draft: nobody else sees it, and no event tells of it, until it is scheduled."""
+    async with transaction(request) as tx:
+        row = await operations.create(tx, body.statement)
+    response.headers["Location"] = f"/api/catalogue/workshops/{row.workshop_id}"
+    return WorkshopShownToStaff.of(row)
+
+
+@router.patch("/workshops/{key}", dependencies=FOR_STAFF)
+async def change_workshop(request: Request, key: Key, body: WorkshopChange) -> WorkshopShownToStaff:
+    """Change what is named; `workshop.updated` tells of it, or `workshop.rescheduled` where dates moved."""
+    async with transaction(request) as tx:
+        return WorkshopShownToStaff.of(await operations.edit(tx, key, body.applied))
+
+
+@router.post("/workshops/{key}/schedule", dependencies=FOR_STAFF)
+async def schedule_workshop(request: Request, key: Key) -> WorkshopShownToStaff:
+    """Put a draft on offer."""
+    async with transaction(request) as tx:
+        return WorkshopShownToStaff.of(await operations.schedule(tx, key))
+
+
+@router.post("/workshops/{key}/reschedule", dependencies=FOR_STAFF)
+async def reschedule_workshop(request: Request, key: Key, body: OtherSessions) -> WorkshopShownToStaff:
+    """Give a workshop that is on offer other sessions; the same ones again change nothing."""
+    async with transaction(request) as tx:
+        return WorkshopShownToStaff.of(await operations.reschedule(tx, key, body.sessions))
+
+
+@router.post("/workshops/{key}/cancel", dependencies=FOR_STAFF)
+async def cancel_workshop(request: Request, key: Key, body: Cancellation) -> WorkshopShownToStaff:
+    """Call a workshop off; its reason is told to those who enrolled."""
+    async with transaction(request) as tx:
+        return WorkshopShownToStaff.of(await operations.cancel(tx, key, body.reason))
+
+
+@router.post("/workshops/{key}/close", dependencies=FOR_STAFF)
+async def close_workshop(request: Request, key: Key) -> WorkshopShownToStaff:
+    """End enrolment now."""
+    async with transaction(request) as tx:
+        return WorkshopShownToStaff.of(await operations.close(tx, key))
+
+
+def _show(row: Workshop, *, staff: bool) -> Shown:
+    return WorkshopShownToStaff.of(row) if staff else WorkshopShown.of(row)
