@@ -1,5 +1,6 @@
-"""How the command speaks: to machines on stdout, to people on stderr; and the options that all verbs share."""
+"""How the command speaks: to machines on stdout, to people on stderr; and the options all verbs share."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -11,7 +12,33 @@ DataFolder = Annotated[
     Path,
     typer.Option("--data", metavar="DIR", envvar="CONVOCA_DATA", help="The folder of the embedded stack."),
 ]
+EarlyDataFolder = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="The folder of the embedded stack.", hidden=True)
+]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+
+
+def group(name: str | None, purpose: str) -> typer.Typer:
+    """Make a command that has verbs; `--data` is understood before the verb too."""
+    made = typer.Typer(
+        name=name,
+        help=purpose,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+
+    @made.callback()
+    def early(data: EarlyDataFolder = None) -> None:
+        if data is not None:
+            os.environ["CONVOCA_DATA"] = str(data)  # where the verb's own option looks
+
+    return made
+
+
+def verb() -> typer.Typer:
+    """Make a command that is one verb."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 def answer(line: str) -> None:
@@ -29,4 +56,4 @@ def say(line: str) -> None:
 def fail(line: str) -> NoReturn:
     """Say in one line what went wrong, and end with 1."""
     say(line)
-    raise typer.Exit(1)
+    raise SystemExit(1)

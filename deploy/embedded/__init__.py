@@ -1,4 +1,4 @@
-"""The whole system on one machine from wheels: PostgreSQL, a Kafka broker, the front door, mails, the services."""
+"""The whole system on one machine from wheels: PostgreSQL, a Kafka broker, front door, mails, services."""
 
 from deploy.embedded.folder import CannotStart
 from deploy.embedded.stack import Stack, keep_up

@@ -1,4 +1,4 @@
-"""What an embedded stack keeps in its folder: lock, secrets, ports, the processes it runs, where it is found."""
+"""What an embedded stack keeps in its folder: lock, secrets, ports, its processes, where it is found."""
 
 import fcntl
 import json
@@ -18,6 +18,10 @@ Service = Literal["catalogue", "registration", "notifications"]
 
 class CannotStart(Exception):  # noqa: N818 - said to a person, in one line
     """The stack cannot run; the text is one line that says why and what to do."""
+
+
+class NoStack(Exception):  # noqa: N818 - said to a person, in one line
+    """Nothing runs that a command could act on."""
 
 
 class Secrets(BaseModel):

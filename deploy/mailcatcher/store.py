@@ -31,7 +31,7 @@ class Store:
         return self._last
 
     async def keep(self, recipients: Sequence[str], content: bytes, at: datetime) -> None:
-        """Keep one mail for each recipient, on the disk when it returns; raises OSError where it cannot be."""
+        """Keep one mail for each recipient, on the disk when this returns; raises OSError."""
         async with self._writing:  # numbers become visible in their order
             first = self._last + 1
             await asyncio.to_thread(self._write, first, recipients, content, at)

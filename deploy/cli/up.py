@@ -5,12 +5,16 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, answer, fail, say
-from deploy.embedded import CannotStart, keep_up
+from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, answer, say, verb
+from deploy.embedded import keep_up
 
 Port = Annotated[int, typer.Option("--port", metavar="N", help="The front door's port.", min=0, max=65535)]
 
 
+app = verb()
+
+
+@app.command()
 def up(data: DataFolder = DEFAULT_FOLDER, port: Port = 8000) -> None:
     """Run PostgreSQL, a broker, a mail catcher, the services and their front door until Ctrl-C.
 
@@ -18,12 +22,4 @@ def up(data: DataFolder = DEFAULT_FOLDER, port: Port = 8000) -> None:
 
     Example: convoca up --data /srv/convoca --port 8000
     """
-    try:
-        asyncio.run(keep_up(data, port, answer, say))
-    except CannotStart as error:
-        fail(str(error))
-
-
-def add_to(app: typer.Typer) -> None:
-    """Give the command these verbs."""
-    app.command()(up)
+    asyncio.run(keep_up(data, port, answer, say))

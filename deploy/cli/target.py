@@ -1,0 +1,83 @@
+"""Which deployment a command acts on: the one that the settings name, else the embedded stack."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from deploy.embedded.folder import SERVICES, Folder, NoStack, Running
+from shared.database import Database, Transaction
+from shared.settings import PREFIX, KafkaSettings, SettingsError, load
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A deployment. Raises SettingsError where the settings name one without what the command needs."""
+
+    environment: Mapping[str, str]
+    embedded: Running | None
+
+    def database_url(self, service: str) -> str:
+        """Give the address of a service's database."""
+        if self.embedded:
+            return self.embedded.databases[service]
+        name = f"{PREFIX}{service.upper()}_DATABASE_URL"
+        if path := self.environment.get(f"{name}_FILE"):
+            return Path(path).read_text(encoding="utf-8").strip()
+        try:
+            return self.environment[name]
+        except KeyError:
+            message = f"{name}: is missing"
+            raise SettingsError(message) from None
+
+    def database_urls(self, services: tuple[str, ...] = SERVICES) -> dict[str, str]:
+        """Give the addresses of several services' databases."""
+        return {service: self.database_url(service) for service in services}
+
+    def kafka(self) -> KafkaSettings:
+        """Give the broker, as whoever may administer it."""
+        if self.embedded:
+            return KafkaSettings(kafka_servers=self.embedded.kafka)
+        settings = load(KafkaSettings, self.environment)
+        admin = load(_Admin, self.environment)
+        if admin.kafka_admin_username is None:
+            return settings
+        return settings.model_copy(
+            update={
+                "kafka_username": admin.kafka_admin_username,
+                "kafka_password": admin.kafka_admin_password,
+            }
+        )
+
+    @asynccontextmanager
+    async def transaction(self, service: str) -> AsyncIterator[Transaction]:
+        """Work in a service's database; leaving the block commits."""
+        database = Database(self.database_url(service), service)
+        try:
+            async with database.transaction(datetime.now(UTC)) as tx:
+                yield tx
+        finally:
+            await database.close()
+
+
+class _Admin(KafkaSettings):
+    kafka_admin_username: str | None = None
+    kafka_admin_password: SecretStr | None = None
+
+
+def target(data: Path, environment: Mapping[str, str] = os.environ) -> Target:
+    """Find the deployment; raises NoStack where none is named and none runs in `data`."""
+    naming = [f"{PREFIX}KAFKA_SERVERS", *(f"{PREFIX}{service.upper()}_DATABASE_URL" for service in SERVICES)]
+    if any(name in environment or f"{name}_FILE" in environment for name in naming):
+        return Target(environment, None)
+    running = Folder(data).running()
+    if running is None:
+        message = (
+            f"no stack runs in {data}; start one with `convoca up --data {data}`, or name one by settings"
+        )
+        raise NoStack(message)
+    return Target({}, running)
