@@ -7,7 +7,7 @@ from typing import Literal, Self
 from uuid import UUID
 
 Attendance = Literal["in_person", "online"]
-ORGANISATION_QUOTA = "organisation-quota"
+Refusal = Literal["already-enrolled", "refused-before", "organisation-quota"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,16 @@ class Seats:
     """What a workshop has to give, and to whom it has given.
 
     `per_organisation` is the most seats that one organisation may hold, over all ways of attending together;
-    `held` is how many each holds. `promotes` is false once the queue no longer moves, as after the start.
+    `held` is how many each holds. `enrolled` are those of the people asking who take part already, `refused` those
+    whom staff turned away. `promotes` is false once the queue no longer moves, as after the start.
     """
 
     ways: Mapping[Attendance, Way]
     approval: Literal["automatic", "staff"] = "automatic"
     per_organisation: int | None = None
     held: Mapping[UUID, int] = field(default_factory=dict)
+    enrolled: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
     promotes: bool = True
 
     def without(self, attendance: Attendance, organisation_id: UUID | None) -> Self:
@@ -69,22 +72,33 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One who asks for a seat."""
+    """One who asks for a seat; `person` is what they are known by."""
 
     enrolment_id: UUID
     workshop_id: UUID
     attendance: Attendance
+    person: str
     organisation_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """What a request gets: a state, with the place in the queue if it waits; or a refusal, named by its slug."""
+class Admitted:
+    """A request that was taken, and what it got; with the place in the queue if it waits."""
 
     enrolment_id: UUID
-    state: Literal["confirmed", "waitlisted", "pending_approval"] | None
+    state: Literal["confirmed", "waitlisted", "pending_approval"]
     waitlist_position: int | None = None
-    refusal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """A request that was not taken, and why."""
+
+    enrolment_id: UUID
+    refusal: Refusal
+
+
+Decision = Admitted | TurnedAway
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +134,7 @@ class _Table:
         self._taken = Counter({attendance: way.taken for attendance, way in seats.ways.items()})
         self._waiting = Counter({attendance: way.waiting for attendance, way in seats.ways.items()})
         self._held = Counter(seats.held)
+        self._enrolled = set(seats.enrolled)
 
     def promote(self, waiting: Waiting) -> bool:
         if not self._seats.promotes or not self._has_room(waiting.attendance) or self._has_all(waiting.organisation_id):
@@ -129,15 +144,23 @@ class _Table:
         return True
 
     def decide(self, request: Request) -> Decision:
-        if self._has_all(request.organisation_id):
-            return Decision(request.enrolment_id, None, refusal=ORGANISATION_QUOTA)
+        if refusal := self._refusal(request):
+            return TurnedAway(request.enrolment_id, refusal)
+        self._enrolled.add(request.person)
         if self._seats.approval == "staff":
-            return Decision(request.enrolment_id, "pending_approval")
+            return Admitted(request.enrolment_id, "pending_approval")
         if self._has_room(request.attendance):
             self._seat(request.attendance, request.organisation_id)
-            return Decision(request.enrolment_id, "confirmed")
+            return Admitted(request.enrolment_id, "confirmed")
         self._waiting[request.attendance] += 1
-        return Decision(request.enrolment_id, "waitlisted", self._waiting[request.attendance])
+        return Admitted(request.enrolment_id, "waitlisted", self._waiting[request.attendance])
+
+    def _refusal(self, request: Request) -> Refusal | None:
+        if request.person in self._enrolled:
+            return "already-enrolled"
+        if request.person in self._seats.refused:
+            return "refused-before"
+        return "organisation-quota" if self._has_all(request.organisation_id) else None
 
     def _has_room(self, attendance: Attendance) -> bool:
         capacity = self._seats.ways[attendance].capacity

@@ -8,11 +8,22 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.registration.domain import Allocation, Decision, Request, Seats, Waiting, Way, allocate
+from services.registration.domain import (
+    Admitted,
+    Allocation,
+    Decision,
+    Request,
+    Seats,
+    TurnedAway,
+    Waiting,
+    Way,
+    allocate,
+)
 from services.registration.domain.allocation import Attendance
 
 WORKSHOPS = [UUID(int=1), UUID(int=2)]
 ORGANISATIONS = [UUID(int=101), UUID(int=102), UUID(int=103)]
+PEOPLE = ["ada", "ben", "carme", "dan", "eva", "fina", "gil", "hug"]
 WAYS: tuple[Attendance, ...] = ("in_person", "online")
 
 
@@ -38,9 +49,16 @@ def situations(draw: st.DrawFn) -> Situation:
         )
     )
     requests = tuple(
-        Request(UUID(int=2000 + number), workshop, attendance, organisation)
-        for number, (workshop, attendance, organisation) in enumerate(
-            draw(st.lists(st.tuples(st.sampled_from(WORKSHOPS), st.sampled_from(WAYS), organisations), max_size=12))
+        Request(UUID(int=2000 + number), *asked)
+        for number, asked in enumerate(
+            draw(
+                st.lists(
+                    st.tuples(
+                        st.sampled_from(WORKSHOPS), st.sampled_from(WAYS), st.sampled_from(PEOPLE), organisations
+                    ),
+                    max_size=12,
+                )
+            )
         )
     )
     waiting = Counter((one.workshop_id, one.attendance) for one in queue)
@@ -57,6 +75,8 @@ def situations(draw: st.DrawFn) -> Situation:
             approval=draw(st.sampled_from(["automatic", "automatic", "staff"])),
             per_organisation=draw(st.one_of(st.none(), st.integers(1, 3))),
             held=draw(st.dictionaries(st.sampled_from(ORGANISATIONS), st.integers(0, 3))),
+            enrolled=draw(st.frozensets(st.sampled_from(PEOPLE), max_size=2)),
+            refused=draw(st.frozensets(st.sampled_from(PEOPLE), max_size=2)),
             promotes=draw(st.sampled_from([True, True, True, False])),
         )
         for workshop in WORKSHOPS
@@ -67,16 +87,16 @@ def situations(draw: st.DrawFn) -> Situation:
 def after(situation: Situation, allocation: Allocation, requests: Sequence[Request]) -> Situation:
     """Give the situation once a decision on `requests` has been carried out; their ids rise as their numbers do."""
     gone = {one.enrolment_id for one in allocation.promoted}
-    decided = dict(zip([one.enrolment_id for one in requests], allocation.decisions, strict=True))
+    got = {one.enrolment_id: one.state for one in allocation.decisions if isinstance(one, Admitted)}
     seated = [(one.workshop_id, one.attendance, one.organisation_id) for one in allocation.promoted] + [
         (one.workshop_id, one.attendance, one.organisation_id)
         for one in requests
-        if decided[one.enrolment_id].state == "confirmed"
+        if got.get(one.enrolment_id) == "confirmed"
     ]
     queue = [one for one in situation.queue if one.enrolment_id not in gone] + [
         Waiting(one.enrolment_id, one.workshop_id, one.attendance, one.organisation_id, one.enrolment_id.int)
         for one in requests
-        if decided[one.enrolment_id].state == "waitlisted"
+        if got.get(one.enrolment_id) == "waitlisted"
     ]
     waiting = Counter((one.workshop_id, one.attendance) for one in queue)
     return Situation(
@@ -90,6 +110,12 @@ def after(situation: Situation, allocation: Allocation, requests: Sequence[Reque
                         waiting=waiting[workshop, attendance],
                     )
                     for attendance, way in seats.ways.items()
+                },
+                enrolled=seats.enrolled
+                | {
+                    one.person
+                    for one in requests
+                    if one.workshop_id == workshop and one.enrolment_id in got
                 },
                 held=Counter(seats.held) + Counter(
                     sitting[2] for sitting in seated if sitting[0] == workshop and sitting[2]
@@ -138,7 +164,7 @@ def test_nobody_jumps_the_queue(situation: Situation) -> None:
     later = [
         (request.workshop_id, request.attendance)
         for request, decision in zip(situation.requests, allocation.decisions, strict=True)
-        if decision.state == "confirmed"
+        if _state(decision) == "confirmed"
     ]
     for one in situation.queue:
         if one.enrolment_id in seated or not situation.seats[one.workshop_id].promotes:
@@ -154,6 +180,10 @@ def test_nobody_jumps_the_queue(situation: Situation) -> None:
         assert not overtaken or quota_is_reached
 
 
+def _state(decision: Decision) -> str | None:
+    return decision.state if isinstance(decision, Admitted) else None
+
+
 def _within_quota(situation: Situation, one: Waiting) -> bool:
     seats = situation.seats[one.workshop_id]
     if seats.per_organisation is None or one.organisation_id is None:
@@ -167,9 +197,9 @@ def test_requests_are_served_in_the_order_in_which_they_came(situation: Situatio
     waits: set[tuple[UUID, str]] = set()
     for request, decision in zip(situation.requests, allocation.decisions, strict=True):
         way = (request.workshop_id, request.attendance)
-        if decision.state == "waitlisted":
+        if _state(decision) == "waitlisted":
             waits.add(way)
-        assert not (decision.state == "confirmed" and way in waits)
+        assert not (_state(decision) == "confirmed" and way in waits)
 
 
 @given(situations())
@@ -185,12 +215,24 @@ def test_no_organisation_gets_more_seats_than_it_may_hold(situation: Situation) 
 def test_a_refusal_for_the_quota_means_that_the_quota_is_used_up(situation: Situation) -> None:
     allocation, end = decide(situation)
     for request, decision in zip(situation.requests, allocation.decisions, strict=True):
-        if decision.refusal:
+        if decision == TurnedAway(request.enrolment_id, "organisation-quota"):
             seats = end.seats[request.workshop_id]
-            assert decision == Decision(request.enrolment_id, None, refusal="organisation-quota")
             assert seats.per_organisation is not None
             assert request.organisation_id is not None
             assert seats.held[request.organisation_id] >= seats.per_organisation
+
+
+@given(situations())
+def test_nobody_takes_part_twice_and_nobody_refused_comes_back(situation: Situation) -> None:
+    allocation, _ = decide(situation)
+    part = [
+        (request.workshop_id, request.person)
+        for request, decision in zip(situation.requests, allocation.decisions, strict=True)
+        if isinstance(decision, Admitted)
+    ]
+    assert len(part) == len(set(part))
+    for workshop, person in part:
+        assert person not in situation.seats[workshop].enrolled | situation.seats[workshop].refused
 
 
 @given(situations(), st.data())
@@ -218,6 +260,8 @@ def test_places_in_the_queue_run_on_from_those_who_wait(situation: Situation) ->
     allocation, _ = decide(situation)
     places: dict[tuple[UUID, str], list[int]] = {}
     for request, decision in zip(situation.requests, allocation.decisions, strict=True):
+        if isinstance(decision, TurnedAway):
+            continue
         assert (decision.waitlist_position is not None) == (decision.state == "waitlisted")
         if decision.waitlist_position is not None:
             places.setdefault((request.workshop_id, request.attendance), []).append(decision.waitlist_position)
@@ -239,7 +283,7 @@ def test_what_needs_approval_holds_no_seat(situation: Situation) -> None:
     allocation, _ = decide(situation)
     for request, decision in zip(situation.requests, allocation.decisions, strict=True):
         asks = situation.seats[request.workshop_id].approval == "staff"
-        assert asks == (decision.state == "pending_approval") or decision.refusal
+        assert isinstance(decision, TurnedAway) or asks == (decision.state == "pending_approval")
 
 
 @given(situations(), st.randoms(use_true_random=False))

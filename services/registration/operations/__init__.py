@@ -1,0 +1,31 @@
+"""What registration does: load, decide, save, emit; a transaction comes first, and nothing here commits it."""
+
+from services.registration.operations.answering import Keyed, enrol_once
+from services.registration.operations.approving import approve, decline
+from services.registration.operations.enrolling import enrol
+from services.registration.operations.leaving import withdraw
+from services.registration.operations.reading import Life, Offer, Part, life, offer, part, seats_of, taking_part
+from services.registration.operations.requests import Accepted, Outcome, Request
+from services.registration.operations.workshops import keep_joining, keep_workshop
+
+__all__ = [
+    "Accepted",
+    "Keyed",
+    "Life",
+    "Offer",
+    "Outcome",
+    "Part",
+    "Request",
+    "approve",
+    "decline",
+    "enrol",
+    "enrol_once",
+    "keep_joining",
+    "keep_workshop",
+    "life",
+    "offer",
+    "part",
+    "seats_of",
+    "taking_part",
+    "withdraw",
+]

@@ -1,0 +1,144 @@
+"""People and the organisations that they act for: found by who they are, added when new, never changed here."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.registration.domain import State
+from shared.events.base import Language, OrganisationKind
+
+_PEOPLE = text(
+    """
+    SELECT p.identity, p.person_id, p.organisation_id, e.workshop_id, e.state
+    FROM people p
+    LEFT JOIN enrolments e ON e.person_id = p.person_id AND e.workshop_id = ANY(CAST(:workshop_ids AS uuid[]))
+        AND e.state IN ('pending_approval', 'confirmed', 'waitlisted', 'offered', 'declined')
+    WHERE p.identity = ANY(CAST(:identities AS text[]))
+    """
+)
+_ORGANISATIONS = text(
+    "SELECT identity, organisation_id FROM organisations WHERE identity = ANY(CAST(:identities AS text[]))"
+)
+_ADD_PEOPLE = text(
+    """
+    INSERT INTO people (person_id, identity, email, name, language, organisation_id, sequence, registered_at)
+    SELECT person_id, identity, email, name, language, organisation_id, 1, :now
+    FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:identities AS text[]), CAST(:emails AS text[]), CAST(:names AS text[]),
+        CAST(:languages AS text[]), CAST(:organisation_ids AS uuid[])
+    ) AS t (person_id, identity, email, name, language, organisation_id)
+    ORDER BY identity
+    ON CONFLICT (identity) DO NOTHING
+    RETURNING person_id
+    """
+)
+_ADD_ORGANISATIONS = text(
+    """
+    INSERT INTO organisations (organisation_id, identity, name, kind, country, population, sequence, registered_at)
+    SELECT organisation_id, identity, name, kind, country, population, 1, :now
+    FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:identities AS text[]), CAST(:names AS text[]), CAST(:kinds AS text[]),
+        CAST(:countries AS text[]), CAST(:populations AS integer[])
+    ) AS t (organisation_id, identity, name, kind, country, population)
+    ORDER BY identity
+    ON CONFLICT (identity) DO NOTHING
+    RETURNING organisation_id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A person whom we know, with what they are in the workshops that were asked about."""
+
+    person_id: UUID
+    organisation_id: UUID | None
+    past: Mapping[UUID, frozenset[State]]
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """A person to be added."""
+
+    person_id: UUID
+    identity: str
+    email: str
+    name: str
+    language: Language
+    organisation_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrganisation:
+    """An organisation to be added."""
+
+    organisation_id: UUID
+    identity: str
+    name: str
+    kind: OrganisationKind
+    country: str | None
+    population: int | None
+
+
+async def known(
+    session: AsyncSession, identities: Collection[str], workshop_ids: Collection[UUID]
+) -> dict[str, Known]:
+    """Find people by their identity, with their live and refused enrolments in `workshop_ids`."""
+    rows = await session.execute(
+        _PEOPLE, {"identities": list(identities), "workshop_ids": list(workshop_ids)}
+    )
+    found: dict[str, Known] = {}
+    for row in rows:
+        past: Mapping[UUID, frozenset[State]] = found[row.identity].past if row.identity in found else {}
+        if row.workshop_id is not None:
+            past = {**past, row.workshop_id: past.get(row.workshop_id, frozenset()) | {row.state}}
+        found[row.identity] = Known(row.person_id, row.organisation_id, past)
+    return found
+
+
+async def known_organisations(session: AsyncSession, identities: Collection[str]) -> dict[str, UUID]:
+    """Find organisations by their identity."""
+    if not identities:
+        return {}
+    rows = await session.execute(_ORGANISATIONS, {"identities": list(identities)})
+    return {row.identity: row.organisation_id for row in rows}
+
+
+async def add(session: AsyncSession, people: Sequence[NewPerson], now: datetime) -> set[UUID]:
+    """Add people; answers those who really were new: another transaction may have been quicker."""
+    rows = await session.scalars(
+        _ADD_PEOPLE,
+        {
+            "ids": [each.person_id for each in people],
+            "identities": [each.identity for each in people],
+            "emails": [each.email for each in people],
+            "names": [each.name for each in people],
+            "languages": [each.language for each in people],
+            "organisation_ids": [each.organisation_id for each in people],
+            "now": now,
+        },
+    )
+    return set(rows)
+
+
+async def add_organisations(
+    session: AsyncSession, organisations: Sequence[NewOrganisation], now: datetime
+) -> set[UUID]:
+    """Add organisations; answers those that really were new."""
+    rows = await session.scalars(
+        _ADD_ORGANISATIONS,
+        {
+            "ids": [each.organisation_id for each in organisations],
+            "identities": [each.identity for each in organisations],
+            "names": [each.name for each in organisations],
+            "kinds": [each.kind for each in organisations],
+            "countries": [each.country for each in organisations],
+            "populations": [each.population for each in organisations],
+            "now": now,
+        },
+    )
+    return set(rows)
