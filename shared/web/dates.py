@@ -37,6 +37,7 @@ _SAID_WITH_A_VOWEL = {1, 11}
 """Days whose number elides the article before it in Catalan: `l'1`, `l'11`."""
 
 Zone = ZoneInfo | str
+_DASH = "\N{EN DASH}"
 
 
 def locale_of(language: Language) -> Locale:
@@ -69,11 +70,7 @@ def days(language: Language, dates: Iterable[date]) -> str:
     years = [list(members) for _, members in groupby(ordered, key=lambda one: one.year)]
     return listed(
         language,
-        [
-            _WITH_YEAR[language].format(month, year[0].year)
-            for year in years
-            for month in _months(language, year)
-        ],
+        [_WITH_YEAR[language].format(month, year[0].year) for year in years for month in _months(language, year)],
     )
 
 
@@ -106,10 +103,7 @@ def moment(language: Language, value: datetime, tz: Zone) -> str:
 def when(language: Language, start: datetime, end: datetime, tz: Zone, reader: Zone | None = None) -> str:
     """Write when a session is, whole; to a `reader` whose clock differs then, on that clock too."""
     said = _when(language, start, end, tz)
-    if (
-        reader is None
-        or start.astimezone(_zone(reader)).utcoffset() == start.astimezone(_zone(tz)).utcoffset()
-    ):
+    if reader is None or start.astimezone(_zone(reader)).utcoffset() == start.astimezone(_zone(tz)).utcoffset():
         return said
     same_day = _date(start, tz) == _date(start, reader) == _date(end, reader)
     theirs = times(language, start, end, reader) if same_day else _when(language, start, end, reader)
@@ -146,9 +140,7 @@ def _date(value: date, tz: Zone | None) -> date:
 
 def _day_and_month(language: Language, on: date) -> str:
     # CLDR elides with a typographic apostrophe; the plain one is what people type and search for.
-    return str(format_skeleton("MMMMd", on, locale=_LOCALES[language])).replace(
-        "\N{RIGHT SINGLE QUOTATION MARK}", "'"
-    )
+    return str(format_skeleton("MMMMd", on, locale=_LOCALES[language])).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
 
 
 def _months(language: Language, ordered: Sequence[date]) -> list[str]:
@@ -181,14 +173,14 @@ def _run(language: Language, first: date, last: date) -> str:
 
 
 def _between(language: Language, start: datetime, end: datetime, tz: Zone) -> str:
-    return f"{time(language, start, tz)}–{time(language, end, tz)}"
+    return f"{time(language, start, tz)}{_DASH}{time(language, end, tz)}"
 
 
 def _when(language: Language, start: datetime, end: datetime, tz: Zone) -> str:
     if _date(start, tz) == _date(end, tz):
         return f"{weekday(language, start, tz)}, {times(language, start, end, tz)}"
     from_, to = (f"{weekday(language, at, tz)}, {time(language, at, tz)}" for at in (start, end))
-    return f"{from_} – {to} ({zone(language, tz)})"
+    return f"{from_} {_DASH} {to} ({zone(language, tz)})"
 
 
 def _elided(said: str) -> str:

@@ -80,7 +80,7 @@ class Translator:
         return dates.time(self.language, value, tz)
 
     def time_range(self, start: datetime, end: datetime, tz: Zone) -> str:
-        """`11:00–12:00 (hora de Copenhaguen)`."""
+        """From when to when, and on whose clock: `11:00-12:00 (hora de Copenhaguen)`, with a dash."""
         return dates.times(self.language, start, end, tz)
 
     def moment(self, value: datetime, tz: Zone) -> str:
@@ -88,7 +88,7 @@ class Translator:
         return dates.moment(self.language, value, tz)
 
     def when(self, start: datetime, end: datetime, tz: Zone, reader: Zone | None = None) -> str:
-        """`dimecres, 10 de març de 2027, 11:00–12:00 (hora peninsular)`; on the `reader`'s clock too if it differs."""
+        """`dimecres, 10 de març de 2027, ` and then `time_range`; on the `reader`'s clock too where it differs."""
         return dates.when(self.language, start, end, tz, reader)
 
     def zone(self, tz: Zone) -> str:

@@ -19,7 +19,7 @@ from shared.errors import Problem
 LARGEST_BODY = 256 * 1024
 CORRELATION_HEADER = "X-Correlation-Id"
 MOST_ADDRESSES = 10_000
-"""Addresses remembered before those that have all their requests back are forgotten."""
+"""Addresses remembered; past that, who asked longest ago is forgotten."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
 
@@ -92,7 +92,7 @@ class _Bucket:
     at: datetime
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class RateLimit:
     """At most `per_minute` requests a minute from one address (None: any number); a dependency of public endpoints.
 
@@ -101,7 +101,7 @@ class RateLimit:
 
     per_minute: int | None
     clock: Callable[[], datetime]
-    _buckets: dict[str, _Bucket] = field(default_factory=dict)
+    _buckets: dict[str, _Bucket] = field(default_factory=dict, init=False)
 
     async def __call__(self, request: Request) -> None:
         """Count a request; raises TooManyRequests."""
@@ -110,26 +110,15 @@ class RateLimit:
 
     def _take(self, address: str, per_minute: int) -> None:
         now = self.clock()
-        if len(self._buckets) >= MOST_ADDRESSES:
-            self._forget(now, per_minute)
-        bucket = self._buckets.setdefault(address, _Bucket(per_minute, now))
-        bucket.left = _left(bucket, now, per_minute)
-        bucket.at = now
+        bucket = self._buckets.pop(address, None) or _Bucket(per_minute, now)
+        earned = max(0.0, (now - bucket.at).total_seconds()) * per_minute / 60
+        bucket.left, bucket.at = min(per_minute, bucket.left + earned), now
+        self._buckets[address] = bucket  # the last to have asked stands last
+        if len(self._buckets) > MOST_ADDRESSES:
+            del self._buckets[next(iter(self._buckets))]
         if bucket.left < 1:
             raise TooManyRequests(ceil((1 - bucket.left) * 60 / per_minute))
         bucket.left -= 1
-
-    def _forget(self, now: datetime, per_minute: int) -> None:
-        self._buckets = {
-            address: bucket
-            for address, bucket in self._buckets.items()
-            if _left(bucket, now, per_minute) < per_minute
-        }
-
-
-def _left(bucket: _Bucket, now: datetime, per_minute: int) -> float:
-    passed = max(0.0, (now - bucket.at).total_seconds())
-    return min(per_minute, bucket.left + passed * per_minute / 60)
 
 
 def client_address(request: Request) -> str:

@@ -190,7 +190,7 @@ def _in_language(url: URL, language: Language) -> str:
 
 
 def _spoken(translator: Translator, texts: Texts, own: str | None = None) -> Markup:
-    """Write a text in the visitor's language; in another one, marked so that it is read out as it should (WCAG 3.1.2)."""
+    """Write a text in the visitor's language; in another one, marked so that it is read out well (WCAG 3.1.2)."""
     said = translator.localised(texts, own)
     language = language_of(texts, translator.language, own)
     if language is None or language == translator.language:

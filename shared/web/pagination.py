@@ -47,18 +47,14 @@ class Paging:
         """How many rows to read: one more than is shown, which tells whether there are more."""
         return self.limit + 1
 
-    def cut(
-        self, found: Sequence[R], position: Callable[[R], tuple[object, ...]]
-    ) -> tuple[Sequence[R], str | None]:
+    def cut(self, found: Sequence[R], position: Callable[[R], tuple[object, ...]]) -> tuple[Sequence[R], str | None]:
         """Keep what is shown of the `found` rows, and make the cursor of what follows."""
         shown = found[: self.limit]
         return shown, encode_cursor(position(shown[-1])) if len(found) > self.limit else None
 
 
 def _paging(
-    cursor: Annotated[
-        str | None, Query(max_length=LONGEST_CURSOR, description="`next` of the piece before")
-    ] = None,
+    cursor: Annotated[str | None, Query(max_length=LONGEST_CURSOR, description="`next` of the piece before")] = None,
     limit: Annotated[int, Query(ge=1, le=LARGEST_LIMIT)] = DEFAULT_LIMIT,
 ) -> Paging:
     return Paging(cursor, limit)

@@ -99,9 +99,7 @@ def answer_to(error: Exception) -> Answer:
             slug = _SLUGS.get(error.status_code) or _slug(HTTPStatus(error.status_code).phrase)
             return Answer(error.status_code, slug, str(error.detail), headers=error.headers or {})
         case _ if passes(error) and not isinstance(error, TemplateNotFound):  # which is an OSError, and ours
-            return _problem(
-                Unavailable("unavailable", "Something that this service needs does not answer: try again.")
-            )
+            return _problem(Unavailable("unavailable", "Something that this service needs does not answer: try again."))
         case _:
             return Answer(500, "internal", "Something went wrong on our side.")
 
@@ -150,9 +148,7 @@ def _slug(phrase: str) -> str:
 
 
 def _respond(request: Request, answer: Answer, pages: ProblemPages | None) -> Response:
-    for_a_person = not request.url.path.startswith("/api/") and "text/html" in request.headers.get(
-        "accept", ""
-    )
+    for_a_person = not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
     if pages is not None and for_a_person:
         response = pages.problem(request, answer)
         response.headers.update(answer.headers)
@@ -193,9 +189,9 @@ class _Unexpected:
         except Exception as error:  # noqa: BLE001 - the edge of the process: nobody above could do better
             answer = answer_to(error)
             if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-                log.error(
-                    "request-failed", method=scope["method"], error=type(error).__name__, at=where(error)
-                )
+                # Neither message nor traceback: they may say something personal.
+                told = {"method": scope["method"], "error": type(error).__name__, "at": where(error)}
+                log.error("request-failed", **told)  # noqa: TRY400
             elif answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
                 log.warning("request-unavailable", method=scope["method"], error=type(error).__name__)
             if started:  # cut off; the server would log the error itself, which may say something personal
