@@ -5,7 +5,7 @@ from services.catalogue.domain.life import Change, Face, Refusal, State, Step, c
 from services.catalogue.domain.naming import fold, is_slug, next_slug, slugify, words_of
 from services.catalogue.domain.opening import Enrolment, enrolment_at
 from services.catalogue.domain.periods import Bound, period
-from services.catalogue.domain.redating import LocalTime, moved, weeks_ahead
+from services.catalogue.domain.redating import LocalTime, moved, on_the_clock, weeks_ahead
 from services.catalogue.domain.sessions import numbered
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "moved",
     "next_slug",
     "numbered",
+    "on_the_clock",
     "period",
     "refusal",
     "slugify",

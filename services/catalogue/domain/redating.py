@@ -8,7 +8,7 @@ between them again. Where no week of the next two years does that for all, the o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 LEAD = timedelta(days=7)
@@ -56,5 +56,14 @@ def _clocks_that_differ(times: Sequence[LocalTime], weeks: int) -> int:
 
 
 def moved(moment: datetime, timezone: str, weeks: int) -> datetime:
-    """Give `moment` moved by whole weeks on the clock of `timezone`."""
-    return LocalTime.of(moment, timezone).later(weeks).moment
+    """Give `moment` moved by whole weeks on the clock of `timezone`; by none it stays what it is."""
+    return moment if weeks == 0 else LocalTime.of(moment, timezone).later(weeks).moment
+
+
+def on_the_clock(wall: datetime, timezone: str) -> datetime | None:
+    """Give the moment that a time on a clock means; None where the clocks jump over it.
+
+    Of an hour that the clocks repeat the first is meant.
+    """
+    local = LocalTime(wall, timezone)
+    return local.moment if LocalTime.of(local.moment.astimezone(UTC), timezone) == local else None
