@@ -32,9 +32,7 @@ async def make_topics(kafka: KafkaSettings, databases: Mapping[str, str], replic
 async def _inbound(service: str, url: str) -> Iterable[Topic]:
     connection = await asyncpg.connect(url)
     try:
-        return [
-            inbound(service, row["name"]) for row in await connection.fetch("SELECT name FROM publishers")
-        ]
+        return [inbound(service, row["name"]) for row in await connection.fetch("SELECT name FROM publishers")]
     finally:
         await connection.close()
 

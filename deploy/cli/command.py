@@ -35,9 +35,7 @@ def main() -> None:
         if not _unreachable(error):
             raise
         cause = getattr(error, "orig", None) or error
-        fail(
-            f"the deployment does not answer as it should: {' '.join(str(cause).split()) or type(cause).__name__}"
-        )
+        fail(f"the deployment does not answer as it should: {' '.join(str(cause).split()) or type(cause).__name__}")
 
 
 def _unreachable(error: Exception) -> bool:

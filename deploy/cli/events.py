@@ -22,9 +22,7 @@ OnlyTopic = Annotated[str | None, typer.Option("--topic", metavar="T", help="Onl
 OnlyType = Annotated[str | None, typer.Option("--type", metavar="X", help="Only events of this type.")]
 Whole = Annotated[bool, typer.Option("--from-start", help="From what the broker still has, not from now on.")]
 Count = Annotated[int | None, typer.Option("--count", metavar="N", min=1, help="End after so many.")]
-ToTopic = Annotated[
-    str | None, typer.Option("--topic", metavar="T", help="Else the source's own inbound topic.")
-]
+ToTopic = Annotated[str | None, typer.Option("--topic", metavar="T", help="Else the source's own inbound topic.")]
 
 
 @app.command()
@@ -62,9 +60,7 @@ def tail(
 
 @app.command()
 def publish(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="CloudEvents as JSON: one, a list, or one a line.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CloudEvents as JSON: one, a list, or one a line.")],
     topic: ToTopic = None,
     data: DataFolder = DEFAULT_FOLDER,
 ) -> None:
@@ -105,9 +101,7 @@ def _read(file: Path) -> list[stream.CloudEvent]:
     try:
         if found is None:
             return [stream.CloudEvent.model_validate_json(line) for line in text.splitlines() if line.strip()]
-        return [
-            stream.CloudEvent.model_validate(each) for each in (found if isinstance(found, list) else [found])
-        ]
+        return [stream.CloudEvent.model_validate(each) for each in (found if isinstance(found, list) else [found])]
     except ValidationError as error:
         fail(f"{file} holds something that is no CloudEvent: {first_fault(error)}")
 
@@ -119,11 +113,7 @@ def _line(record: Record, of_type: str | None, *, as_json: bool) -> str | None:
     except Unreadable as error:
         if of_type is not None:
             return None
-        return (
-            json.dumps(_place(record) | {"unreadable": str(error)})
-            if as_json
-            else _plain(record, None, str(error))
-        )
+        return json.dumps(_place(record) | {"unreadable": str(error)}) if as_json else _plain(record, None, str(error))
     if of_type not in {None, envelope.type}:
         return None
     return _structured(record, envelope, data) if as_json else _plain(record, envelope, "")

@@ -61,9 +61,7 @@ async def publish(kafka: KafkaSettings, topic: str, events: Sequence[CloudEvent]
 
 
 @asynccontextmanager
-async def records(
-    kafka: KafkaSettings, topic: str | None, *, whole: bool
-) -> AsyncIterator[AsyncIterator[Record]]:
+async def records(kafka: KafkaSettings, topic: str | None, *, whole: bool) -> AsyncIterator[AsyncIterator[Record]]:
     """Follow one topic, or all, from now on or (`whole`) from what the broker has; leaves no group.
 
     What is sent after the block is entered is seen.

@@ -76,8 +76,6 @@ def target(data: Path, environment: Mapping[str, str] = os.environ) -> Target:
         return Target(environment, None)
     running = Folder(data).running()
     if running is None:
-        message = (
-            f"no stack runs in {data}; start one with `convoca up --data {data}`, or name one by settings"
-        )
+        message = f"no stack runs in {data}; start one with `convoca up --data {data}`, or name one by settings"
         raise NoStack(message)
     return Target({}, running)

@@ -12,9 +12,7 @@ from deploy.embedded.folder import SERVICES
 from shared.web import tokens
 
 app = group("token", "Who may act as staff.")
-Holder = Annotated[
-    str, typer.Option("--name", metavar="N", help="Who holds it; one of that name is replaced.")
-]
+Holder = Annotated[str, typer.Option("--name", metavar="N", help="Who holds it; one of that name is replaced.")]
 Days = Annotated[int | None, typer.Option("--days", min=1, max=3650, help="How long; else until revoked.")]
 
 

@@ -58,17 +58,13 @@ class Stack:
         if account:
             for opened in postgres.let_pass(account, self.folder):
                 self._say(f"{opened} was opened for passage (chmod o+x): PostgreSQL does not run as root")
-        self.cluster = postgres.Cluster(
-            self.folder.postgres, self.addresses.ports["postgres"], secrets, account
-        )
+        self.cluster = postgres.Cluster(self.folder.postgres, self.addresses.ports["postgres"], secrets, account)
         mailbox = self.addresses.ports["mailbox"]
         await _together(
             asyncio.to_thread(_load_prepare),
             self._start_postgres(),
             self._run(programs.broker(self.addresses), self._broker_listens),
-            self._run(
-                programs.mailcatcher(self.addresses, self.folder), lambda: is_ready(mailbox, "/mailbox")
-            ),
+            self._run(programs.mailcatcher(self.addresses, self.folder), lambda: is_ready(mailbox, "/mailbox")),
             self._run(programs.front(self.addresses, self.folder), lambda: listens(self.addresses.front)),
         )
         await self._migrate()
@@ -172,9 +168,7 @@ class Stack:
                 kafka=self.addresses.of("broker"),
                 smtp=self.addresses.of("smtp"),
                 pid=os.getpid(),
-                processes={
-                    name: child.pid for name, child in self._children.items() if name != "mailcatcher"
-                },
+                processes={name: child.pid for name, child in self._children.items() if name != "mailcatcher"},
                 databases=self.cluster.urls(),
             )
             self.folder.show(running)

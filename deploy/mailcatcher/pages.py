@@ -51,9 +51,7 @@ def application(mailbox: Mailbox) -> Starlette:
         upto = min(_number(request, "upto", last), last)
         wanted = [number for number in mailbox.store.numbers(upto - A_PAGE) if number <= upto]
         mails = [mailbox.mail(number) for number in reversed(wanted)]
-        return page(
-            "mailbox.html", mails=mails, last=last, upto=upto, older=max(upto - A_PAGE, 0), step=A_PAGE
-        )
+        return page("mailbox.html", mails=mails, last=last, upto=upto, older=max(upto - A_PAGE, 0), step=A_PAGE)
 
     def one(request: Request) -> Response:
         return page("mail.html", mail=found(request), last=mailbox.store.last)

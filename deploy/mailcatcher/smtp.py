@@ -38,8 +38,6 @@ async def listen(receiver: Receiver, host: str, port: int) -> asyncio.Server:
     """Take mails at an address until the server is closed."""
 
     def protocol() -> SMTP:
-        return SMTP(
-            receiver, hostname="localhost", ident="Convoca", enable_SMTPUTF8=True, data_size_limit=LARGEST
-        )
+        return SMTP(receiver, hostname="localhost", ident="Convoca", enable_SMTPUTF8=True, data_size_limit=LARGEST)
 
     return await asyncio.get_running_loop().create_server(protocol, host, port)
