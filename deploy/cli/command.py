@@ -11,6 +11,7 @@ from shared.settings import SettingsError
 VERBS = {
     "up": "deploy.cli.up",
     "migrate": "deploy.cli.migrate",
+    "import": "deploy.cli.import_file",
     "token": "deploy.cli.token",
     "publisher": "deploy.cli.publisher",
     "events": "deploy.cli.events",

@@ -29,9 +29,12 @@ class Echo(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's
+    server: ThreadingHTTPServer
+
+    def do_GET(self) -> None:
+        """Answer a GET."""
         body = json.dumps(
-            {"port": self.server.server_address[1], "path": self.path, "headers": dict(self.headers.items())}
+            {"port": self.server.server_port, "path": self.path, "headers": dict(self.headers.items())}
         ).encode()
         self.send_response(200)
         self.send_header("Server", "echo/1")

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import stat
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -18,6 +19,10 @@ from tests.deploy.running import Up, alive, convoca, free_port, status, those_in
 KEYS = {"url", "kafka", "smtp", "pid", "processes", "databases"}
 PROCESSES = {"postgres", "broker", "front", "catalogue", "registration", "notifications"}
 ALL_TOPICS = {topic.name for topics in OWN.values() for topic in topics}
+
+
+def answers(url: str) -> bool:
+    return status(url) == 200
 
 
 async def query(url: str, statement: str) -> object:
@@ -81,7 +86,7 @@ def test_where_the_front_port_is_taken_one_line_says_so_and_nothing_is_left(tmp_
 
 def test_a_stop_while_starting_leaves_nothing(tmp_path: Path) -> None:
     up = Up(tmp_path, free_port())
-    until(lambda: (tmp_path / "processes.json").exists())
+    until((tmp_path / "processes.json").exists)
     code, out, _ = up.stop(signal.SIGINT)
     assert (code, out) == (0, "")
     assert those_in(tmp_path) == []
@@ -142,7 +147,7 @@ async def test_a_broker_that_died_has_its_topics_again(stack: Up) -> None:
     await asyncio.to_thread(until, again)
     for service in OWN:
         ready = f"{shown['url']}/api/{service}/health/ready"
-        await asyncio.to_thread(until, lambda url=ready: status(url) == 200)
+        await asyncio.to_thread(until, partial(answers, ready))
     assert await topics(shown["kafka"]) >= ALL_TOPICS
 
 
