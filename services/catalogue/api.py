@@ -1,13 +1,13 @@
 """HTTP for machines: parse, call one operation, answer."""
 
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import StringConstraints
+from pydantic import PlainValidator, StringConstraints, WithJsonSchema
 
 from services.catalogue import operations
 from services.catalogue.domain import Bound, period
@@ -31,6 +31,23 @@ from shared.web.problems import reference
 from shared.web.tokens import Bearer, caller_of, require_staff
 
 router = APIRouter(tags=["workshops"])
+
+
+def _bound(text: object) -> Bound:
+    """Read a day, or a moment with its offset."""
+    try:
+        if len(str(text)) == len("2027-03-01"):
+            return date.fromisoformat(str(text))
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        message = "must be a day such as 2027-03-01, or a moment with its offset such as 2027-03-01T10:00:00Z"
+        raise ValueError(message)
+    return moment
+
+
+DayOrMoment = Annotated[Bound, PlainValidator(_bound), WithJsonSchema({"type": "string"})]
 Words = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, Path(description="a workshop's id or slug")]
 Shown = WorkshopShown | WorkshopShownToStaff
@@ -50,7 +67,7 @@ def _criteria(  # noqa: PLR0913 - each is a parameter of the query
     request: Request,
     staff: IsStaff,
     q: Annotated[Words, Query(description="words of title, summary or place")] = "",
-    since: Annotated[Bound | None, Query(alias="from", description="a session ends after this")] = None,
+    since: Annotated[DayOrMoment | None, Query(alias="from", description="a session ends after this")] = None,
     until: Annotated[
         Bound | None, Query(alias="to", description="a session begins before this, or on this day")
     ] = None,

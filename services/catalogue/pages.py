@@ -25,6 +25,19 @@ NEXT = 4
 """How many workshops the first page shows."""
 LISTED = 20
 LONGEST_SEARCH = 200
+THEMES = (
+    N_("circular economy"),
+    N_("climate adaptation"),
+    N_("energy"),
+    N_("finance"),
+    N_("governance"),
+    N_("local adaptation"),
+    N_("mobility"),
+    N_("net zero"),
+    N_("planning"),
+    N_("semi urban areas"),
+)
+"""Themes that are said in the visitor's language; another one is said as it was stated."""
 NO_DATE = N_("Please write a date such as 2027-03-01.")
 
 

@@ -140,7 +140,7 @@ class JoiningChanged(Event, type="joining.changed"):
     links: tuple[JoinLink, ...]
 
 
-ExternalId = Annotated[str, Field(min_length=1, max_length=200)]
+ExternalId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 StatedSessions = Annotated[tuple[SessionWithLink, ...], Field(min_length=1, max_length=100)]
 
 
