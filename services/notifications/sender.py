@@ -1,0 +1,239 @@
+"""The loop that sends what is owed: claim, write, hand over, mark; many mails at once, few transactions."""
+
+import asyncio
+import contextlib
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import structlog
+from prometheus_client import Counter, Histogram
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.notifications import domain
+from services.notifications.clients import InDoubt, Post, Refused, Undelivered, Unreachable
+from services.notifications.operations import send
+from services.notifications.operations.send import Sending, Settled
+from services.notifications.rendering.letter import Paper, Unaddressable
+from services.notifications.rendering.mail import write
+from services.notifications.repository.sending import Mark, announce
+from shared.database import Database, passes
+from shared.observability import where
+from shared.web.i18n import Catalogues
+
+log = structlog.get_logger()
+NOTICES = Counter("convoca_notices_total", "Notices by rule and what became of an attempt", ["rule", "outcome"])
+DELAY = Histogram(
+    "convoca_notice_seconds",
+    "From owing a notice to SMTP's acceptance",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600),
+)
+AT_ONCE = 8
+"""How many mails are on their way at a time, each over a connection of its own."""
+SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_TO_GATHER = 0.02
+"""How long what was sent may wait for its mark, so that one transaction marks many."""
+SECONDS_BETWEEN_RECOVERIES = 2.0
+SECONDS_TO_FINISH = 3.0
+LONGEST_PAUSE = 15.0
+LARGEST_CLAIM = 2**31 - 1
+Ending = Literal["sent", "failed", "uncertain"]
+
+
+@dataclass(slots=True)
+class Outage:
+    """How long nothing is tried because the server cannot be reached; one mail at a time then finds out."""
+
+    until: float = 0.0
+    pause: float = 0.0
+
+    def begin(self, now: float) -> None:
+        """Wait longer than before."""
+        if now >= self.until:
+            self.pause = min(max(self.pause * 2, 0.25), LONGEST_PAUSE)
+            self.until = now + self.pause
+
+    def end(self) -> None:
+        """Note that the server answers."""
+        self.until = self.pause = 0.0
+
+    def allows(self, now: float, free: int, under_way: int) -> int:
+        """Give how many of `free` may go now."""
+        if not self.pause:
+            return free
+        return 0 if now < self.until or under_way else min(free, 1)
+
+
+class Sender:
+    """One process's sender. `run` goes on until it is cancelled, and then finishes what it has in hand.
+
+    `woken` hastens it. Its claim is its number, and an advisory lock of that number shows others that it lives.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        post: Post,
+        paper: Paper,
+        catalogues: Catalogues,
+        woken: asyncio.Event,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._post = post
+        self._paper = paper
+        self._catalogues = catalogues
+        self._woken = woken
+        self._staff = {each.name: each for each in paper.office.staff}
+        self._claim = secrets.randbelow(LARGEST_CLAIM) + 1
+        self._under_way: dict[asyncio.Task[Settled], Sending] = {}
+        self._settled: list[Settled] = []
+        self._outage = Outage()
+        self._gathered_at = 0.0
+        self._next_recovery = 0.0
+
+    async def run(self) -> None:
+        """Send whatever is owed and due; raises what passes, after which it may be run again and goes on."""
+        async with self._database.engine.connect() as presence:
+            await presence.execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                while True:
+                    self._woken.clear()
+                    if not await self._turn(presence):
+                        with contextlib.suppress(TimeoutError):
+                            async with asyncio.timeout(SECONDS_BETWEEN_LOOKS):
+                                await self._woken.wait()
+            except asyncio.CancelledError:
+                await self._finish()
+                raise
+
+    async def drain(self) -> None:
+        """Send what is due now, and return when nothing is: for those who do not let it run on."""
+        async with self._database.engine.connect() as presence:
+            await presence.execution_options(isolation_level="AUTOCOMMIT")
+            self._next_recovery = 0.0
+            while await self._turn(presence) or self._under_way or self._settled:
+                if self._under_way:
+                    await asyncio.wait(self._under_way)
+
+    async def _turn(self, presence: AsyncConnection) -> int:
+        """Mark what has come back and send on what is due, in one transaction; answers how many went."""
+        now = asyncio.get_running_loop().time()
+        recovering = now >= self._next_recovery
+        if recovering:
+            await announce(presence, self._claim)
+        free = self._outage.allows(now, AT_ONCE - len(self._under_way), len(self._under_way))
+        settled = tuple(self._settled)
+        if not (settled or free or recovering):
+            return 0
+        async with self._database.transaction(self._clock()) as tx:
+            await send.settle(tx, self._claim, settled)
+            if recovering:
+                await send.recover(tx, self._claim, [each.notice_id for each in self._under_way.values()])
+            taken = await send.take_due(tx, self._claim, free, self._staff) if free else []
+        del self._settled[: len(settled)]
+        if recovering:
+            self._next_recovery = now + SECONDS_BETWEEN_RECOVERIES
+        for each in taken:
+            task = asyncio.create_task(self._deliver(each))
+            self._under_way[task] = each
+            task.add_done_callback(self._came_back)
+        return len(taken)
+
+    async def _deliver(self, sending: Sending) -> Settled:
+        """Write a mail and hand it over; whatever happens is an answer, never an exception."""
+        try:
+            mail = write(sending.letter, self._paper, self._catalogues)
+            await self._post.hand_over(mail.sender, mail.recipient, mail.content)
+        except Undelivered as error:
+            return self._undelivered(sending, error)
+        except Unaddressable:
+            return self._ended(sending, "failed", "address-unusable")
+        except Exception as error:  # noqa: BLE001 - a mail that cannot be written must not keep the others
+            rule, notice = sending.letter.rule.value, str(sending.notice_id)
+            # Neither message nor trace, for they may repeat what the mail holds.
+            log.error("mail-not-written", notice=notice, rule=rule, error=type(error).__name__, at=where(error))  # noqa: TRY400
+            return self._again(sending, "unwritable")
+        self._outage.end()
+        now = self._clock()
+        DELAY.observe((now - sending.due_at).total_seconds())
+        if sending.in_doubt:
+            return self._ended(sending, "uncertain", "interrupted", now)
+        return self._ended(sending, "sent", None, now)
+
+    def _undelivered(self, sending: Sending, error: Undelivered) -> Settled:
+        match error:
+            case Unreachable():
+                self._outage.begin(asyncio.get_running_loop().time())
+                return self._again(sending, error.reason, tried=False)
+            case InDoubt():
+                return self._doubted(sending, error.reason)
+            case Refused():
+                return self._ended(sending, "uncertain" if sending.in_doubt else "failed", error.reason)
+            case _:
+                return self._again(sending, error.reason)
+
+    def _again(self, sending: Sending, reason: str, *, tried: bool = True) -> Settled:
+        now = self._clock()
+        if now - sending.owed_since > domain.PATIENCE:
+            return self._ended(sending, "uncertain" if sending.in_doubt else "failed", reason)
+        wait = domain.retry_after(sending.attempts, random.random())  # noqa: S311 - it only spreads the retries
+        due_at = now + wait if tried else now
+        mark = Mark(sending.notice_id, "owed", due_at, reason, in_doubt=sending.in_doubt, tried=tried)
+        NOTICES.labels(sending.letter.rule.value, "retried").inc()
+        return Settled(sending, mark)
+
+    def _doubted(self, sending: Sending, reason: str) -> Settled:
+        """Let what may have been taken go once more, and then no more."""
+        if sending.in_doubt:
+            return self._ended(sending, "uncertain", reason)
+        due_at = self._clock() + domain.retry_after(sending.attempts, random.random())  # noqa: S311 - as above
+        return Settled(sending, Mark(sending.notice_id, "owed", due_at, reason, in_doubt=True))
+
+    def _ended(self, sending: Sending, state: Ending, reason: str | None, sent_at: datetime | None = None) -> Settled:
+        NOTICES.labels(sending.letter.rule.value, state).inc()
+        if state == "failed":
+            log.warning("notice-failed", notice=str(sending.notice_id), rule=sending.letter.rule.value, reason=reason)
+        mark = Mark(
+            sending.notice_id,
+            state,
+            sending.due_at,
+            reason,
+            language=sending.letter.language,
+            sent_at=sent_at,
+            in_doubt=sending.in_doubt,
+        )
+        return Settled(sending, mark)
+
+    def _came_back(self, task: asyncio.Task[Settled]) -> None:
+        del self._under_way[task]
+        if task.cancelled():
+            return  # it stays claimed, and whoever takes it up will be in doubt
+        self._settled.append(task.result())
+        if len(self._settled) >= AT_ONCE - len(self._under_way) or self._outage.pause:
+            self._woken.set()
+        else:
+            loop = asyncio.get_running_loop()
+            if self._gathered_at <= loop.time():
+                self._gathered_at = loop.call_later(SECONDS_TO_GATHER, self._woken.set).when()
+
+    async def _finish(self) -> None:
+        """Let what is on its way arrive, and mark it; what takes too long is for the next sender to doubt."""
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=SECONDS_TO_FINISH)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        try:
+            async with self._database.transaction(self._clock()) as tx:
+                await send.settle(tx, self._claim, tuple(self._settled))
+            self._settled.clear()
+        except Exception as error:
+            if not passes(error):
+                raise
+            log.warning("sent-but-not-marked", notices=len(self._settled), error=type(error).__name__)
+        await self._post.close()
