@@ -64,7 +64,10 @@ class Form:
         return value in self.values.get(name, ())
 
     def nested(self) -> dict[str, Any]:
-        """Give the values in the shape of a body: `person.email` inside `person`; what is blank is left out."""
+        """Give the values in the shape of a body: `person.email` inside `person`; what is blank is left out.
+
+        Raises Invalid where a name is another's part and value at once, which no form of ours sends.
+        """
         body: dict[str, Any] = {}
         for name, texts in self.values.items():
             written = [text.strip() for text in texts if text.strip()]
@@ -72,6 +75,8 @@ class Form:
             place = body
             for step in above:
                 place = place.setdefault(step, {})
+                if not isinstance(place, dict):
+                    raise Invalid("The fields of this form contradict each other.", [(name, NOT_RIGHT)])
             if name.endswith("[]"):
                 place[last] = written
             elif written:

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from jinja2 import TemplateNotFound
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -98,7 +97,7 @@ def answer_to(error: Exception) -> Answer:
         case HTTPException():
             slug = _SLUGS.get(error.status_code) or _slug(HTTPStatus(error.status_code).phrase)
             return Answer(error.status_code, slug, str(error.detail), headers=error.headers or {})
-        case _ if passes(error) and not isinstance(error, TemplateNotFound):  # which is an OSError, and ours
+        case _ if passes(error):
             return _problem(Unavailable("unavailable", "Something that this service needs does not answer: try again."))
         case _:
             return Answer(500, "internal", "Something went wrong on our side.")
