@@ -122,9 +122,7 @@ class Person(Row, table=True):
     email: str = _text()
     name: str = _text()
     language: str = _text()
-    organisation_id: UUID | None = Field(
-        sa_column=Column(ForeignKey("organisations.organisation_id"), nullable=True)
-    )
+    organisation_id: UUID | None = Field(sa_column=Column(ForeignKey("organisations.organisation_id"), nullable=True))
     sequence: int = Field(sa_column=Column(BigInteger, nullable=False))
     registered_at: datetime = _moment()
 
@@ -138,9 +136,7 @@ class Enrolment(Row, table=True):
     __tablename__ = "enrolments"
     __table_args__ = (
         Index("enrolments_one_live", "workshop_id", "person_id", unique=True, postgresql_where=text(LIVE)),
-        Index(
-            "enrolments_queue", "workshop_id", "attendance", "number", postgresql_where=text("state = 'waitlisted'")
-        ),
+        Index("enrolments_queue", "workshop_id", "attendance", "number", postgresql_where=text("state = 'waitlisted'")),
         Index("enrolments_of_a_workshop", "workshop_id", "number"),
         Index("enrolments_of_a_person", "person_id"),
     )
@@ -148,9 +144,7 @@ class Enrolment(Row, table=True):
     enrolment_id: UUID = Field(primary_key=True)
     workshop_id: UUID = Field(sa_column=Column(ForeignKey("workshops.workshop_id"), nullable=False))
     person_id: UUID = Field(sa_column=Column(ForeignKey("people.person_id"), nullable=False))
-    organisation_id: UUID | None = Field(
-        sa_column=Column(ForeignKey("organisations.organisation_id"), nullable=True)
-    )
+    organisation_id: UUID | None = Field(sa_column=Column(ForeignKey("organisations.organisation_id"), nullable=True))
     attendance: str = _text()
     state: str = _text()
     number: int = Field(

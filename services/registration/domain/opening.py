@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 Closed = Literal["cancelled", "held", "not-scheduled", "not-yet", "over", "started"]
+_NOT_ON_OFFER: dict[str, Closed] = {"cancelled": "cancelled", "held": "held"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +20,8 @@ class Dates:
 
 def closed_because(dates: Dates, now: datetime) -> Closed | None:
     """Say why nobody may enrol at `now`, or None when one may."""
-    match dates.state:
-        case "cancelled":
-            return "cancelled"
-        case "held":
-            return "held"
-        case "scheduled":
-            pass
-        case _:
-            return "not-scheduled"
+    if dates.state != "scheduled":
+        return _NOT_ON_OFFER.get(dates.state, "not-scheduled")
     if dates.starts_at is not None and now >= dates.starts_at:
         return "started"
     if dates.closes_at is not None and now >= dates.closes_at:

@@ -1,6 +1,6 @@
 """What registration does: load, decide, save, emit; a transaction comes first, and nothing here commits it."""
 
-from services.registration.operations.answering import Keyed, enrol_once
+from services.registration.operations.answering import Keyed, enrol_once, forget_keys
 from services.registration.operations.approving import approve, decline
 from services.registration.operations.enrolling import enrol
 from services.registration.operations.leaving import withdraw
@@ -20,6 +20,7 @@ __all__ = [
     "decline",
     "enrol",
     "enrol_once",
+    "forget_keys",
     "keep_joining",
     "keep_workshop",
     "life",

@@ -53,6 +53,11 @@ async def enrol_once(tx: Transaction, asked: Sequence[Keyed]) -> list[Outcome]:
     ]
 
 
+async def forget_keys(tx: Transaction) -> None:
+    """Forget the keys that are honoured no longer."""
+    await idempotency.forget(tx.session, tx.now)
+
+
 def _again(asked: Keyed, body_hash: bytes, outcome: Outcome) -> Outcome:
     if asked.body_hash() == body_hash:
         return outcome

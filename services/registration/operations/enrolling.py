@@ -49,9 +49,7 @@ async def _workshops(tx: Transaction, requests: Sequence[Request]) -> list[UUID]
     outside = {each.workshop for each in requests if isinstance(each.workshop, OutsideReference)}
     named = await workshops.resolve(tx.session, outside)
     nobody = UUID(int=0)
-    return [
-        each.workshop if isinstance(each.workshop, UUID) else named.get(each.workshop, nobody) for each in requests
-    ]
+    return [each.workshop if isinstance(each.workshop, UUID) else named.get(each.workshop, nobody) for each in requests]
 
 
 def _candidate(request: Request, workshop_id: UUID) -> Candidate:
@@ -68,9 +66,7 @@ def _candidate(request: Request, workshop_id: UUID) -> Candidate:
 async def _decide(tx: Transaction, house: House, candidates: Sequence[Candidate]) -> list[Outcome]:
     recognised = await newcomers.recognise(tx, candidates)
     seats = {
-        workshop_id: replace(
-            these, enrolled=recognised.enrolled(workshop_id), refused=recognised.refused(workshop_id)
-        )
+        workshop_id: replace(these, enrolled=recognised.enrolled(workshop_id), refused=recognised.refused(workshop_id))
         for workshop_id, these in house.seats.items()
     }
     asked = [

@@ -31,7 +31,7 @@ async def leave(tx: Transaction, enrolment_id: UUID, state: State, by: str, reas
 
 
 async def hold(tx: Transaction, enrolment_id: UUID) -> tuple[House, Enrolment]:
-    """Hold the seats of an enrolment's workshop as if it had left; answers the enrolment as it stands under the lock."""
+    """Hold the seats of an enrolment's workshop as if it had left; answers it as it stands under the lock."""
     seen = await find(tx, enrolment_id)
     await seats.lock(tx.session, {seen.workshop_id})
     enrolment = await find(tx, enrolment_id)

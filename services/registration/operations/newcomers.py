@@ -99,9 +99,7 @@ async def _register_organisations(
         form = each.request.form.organisation
         if form and each.organisation in recognised.new_organisations and each.organisation not in new:
             id_ = recognised.organisations[each.organisation]
-            organisation = NewOrganisation(
-                id_, each.organisation, form.name, form.kind, form.country, form.population
-            )
+            organisation = NewOrganisation(id_, each.organisation, form.name, form.kind, form.country, form.population)
             new[each.organisation] = (organisation, each)
     if not new:
         return {}

@@ -7,8 +7,9 @@ from services.registration.domain import Attendance, Closed, closed_because
 from services.registration.operations.leaving import find
 from services.registration.operations.refusals import unknown_workshop
 from services.registration.operations.seating import on_offer
-from services.registration.repository import enrolments, seats, workshops
+from services.registration.repository import enrolments, people, seats, workshops
 from services.registration.repository.enrolments import Enrolment, Listed, Step
+from services.registration.repository.people import Named
 from services.registration.repository.workshops import Rules
 from shared.database import Transaction
 from shared.events.catalogue import WorkshopFact
@@ -38,6 +39,7 @@ class Part:
     """An enrolment as its holder sees it; join links only for who has a seat."""
 
     life: Life
+    who: Named
     fact: WorkshopFact
     links: dict[int, str]
 
@@ -78,5 +80,7 @@ async def part(tx: Transaction, enrolment_id: UUID) -> Part:
     whole = await workshops.by_id(tx.session, found.enrolment.workshop_id)
     if whole is None:
         raise unknown_workshop()
+    who = await people.named(tx.session, found.enrolment.person_id, found.enrolment.organisation_id)
     seated = found.enrolment.state == "confirmed"
-    return Part(found, whole.fact, await workshops.join_links(tx.session, whole.rules.workshop_id) if seated else {})
+    links = await workshops.join_links(tx.session, found.enrolment.workshop_id) if seated else {}
+    return Part(found, who, whole.fact, links)

@@ -40,7 +40,7 @@ _COUNTED: tuple[State, ...] = ("confirmed", "offered", "waitlisted")
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Workshops whose seats this transaction holds locked: their rules, their seats, and who waits where there is room."""
+    """Workshops whose seats this transaction holds locked: rules, seats, and who waits where there is room."""
 
     rules: Mapping[UUID, Rules]
     counts: Mapping[UUID, Counts]
@@ -185,9 +185,7 @@ def _counted(count: seats.Count, change: Change) -> seats.Count:
     )
 
 
-def _seats(
-    rules: Rules, counts: Counts, held: Mapping[UUID, Mapping[UUID, int]], tx: Transaction
-) -> domain.Seats:
+def _seats(rules: Rules, counts: Counts, held: Mapping[UUID, Mapping[UUID, int]], tx: Transaction) -> domain.Seats:
     return domain.Seats(
         ways={attendance: count.way for attendance, count in counts.items()},
         approval=rules.approval,

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registration.domain import Attendance, State, Waiting
 
-_COLUMNS = """e.enrolment_id, e.workshop_id, e.person_id, e.organisation_id, e.attendance, e.state, e.number, e.sequence,
-    e.accepted_at, e.requested_at, e.updated_at, e.reason, e.by"""
+_COLUMNS = """e.enrolment_id, e.workshop_id, e.person_id, e.organisation_id, e.attendance, e.state, e.number,
+    e.sequence, e.accepted_at, e.requested_at, e.updated_at, e.reason, e.by"""
 _ADD = text(
     """
     WITH added AS (
@@ -90,9 +90,7 @@ _HELD = text(
     GROUP BY workshop_id, organisation_id
     """
 )
-_STEPS = text(
-    "SELECT at, before, after, by, reason FROM steps WHERE enrolment_id = :id ORDER BY sequence"
-)
+_STEPS = text("SELECT at, before, after, by, reason FROM steps WHERE enrolment_id = :id ORDER BY sequence")
 _LIST = text(
     f"""
     SELECT {_COLUMNS}, q.place AS waitlist_position, p.name AS person_name, p.email, p.language,
@@ -187,9 +185,7 @@ class Listed:
     population: int | None
 
 
-async def add(
-    session: AsyncSession, enrolments: Sequence[New], privacy_version: str, now: datetime
-) -> dict[UUID, int]:
+async def add(session: AsyncSession, enrolments: Sequence[New], privacy_version: str, now: datetime) -> dict[UUID, int]:
     """Add enrolments in the order given, each with its first step; answers the number of each."""
     rows = await session.execute(
         _ADD,
@@ -275,7 +271,13 @@ async def listed(session: AsyncSession, workshop_id: UUID, after: int, limit: in
     rows = await session.execute(_LIST, {"id": workshop_id, "after": after, "limit": limit})
     return [
         Listed(
-            _enrolment(row), row.person_name, row.email, row.language, row.organisation_name, row.kind, row.country,
+            _enrolment(row),
+            row.person_name,
+            row.email,
+            row.language,
+            row.organisation_name,
+            row.kind,
+            row.country,
             row.population,
         )
         for row in rows

@@ -20,7 +20,9 @@ _CLAIM = text(
     RETURNING key
     """
 )
-_READ = text("SELECT key, body_hash, answer::text AS answer FROM idempotency_keys WHERE key = ANY(CAST(:keys AS text[]))")
+_READ = text(
+    "SELECT key, body_hash, answer::text AS answer FROM idempotency_keys WHERE key = ANY(CAST(:keys AS text[]))"
+)
 _ANSWER = text(
     """
     UPDATE idempotency_keys k SET answer = t.answer::jsonb

@@ -23,6 +23,12 @@ _PEOPLE = text(
 _ORGANISATIONS = text(
     "SELECT identity, organisation_id FROM organisations WHERE identity = ANY(CAST(:identities AS text[]))"
 )
+_NAMED = text(
+    """
+    SELECT p.name, p.email, o.name AS organisation
+    FROM people p LEFT JOIN organisations o ON o.organisation_id = :organisation_id WHERE p.person_id = :person_id
+    """
+)
 _ADD_PEOPLE = text(
     """
     INSERT INTO people (person_id, identity, email, name, language, organisation_id, sequence, registered_at)
@@ -61,6 +67,15 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """Who somebody is, to be shown to themselves."""
+
+    name: str
+    email: str
+    organisation: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class NewPerson:
     """A person to be added."""
 
@@ -84,13 +99,9 @@ class NewOrganisation:
     population: int | None
 
 
-async def known(
-    session: AsyncSession, identities: Collection[str], workshop_ids: Collection[UUID]
-) -> dict[str, Known]:
+async def known(session: AsyncSession, identities: Collection[str], workshop_ids: Collection[UUID]) -> dict[str, Known]:
     """Find people by their identity, with their live and refused enrolments in `workshop_ids`."""
-    rows = await session.execute(
-        _PEOPLE, {"identities": list(identities), "workshop_ids": list(workshop_ids)}
-    )
+    rows = await session.execute(_PEOPLE, {"identities": list(identities), "workshop_ids": list(workshop_ids)})
     found: dict[str, Known] = {}
     for row in rows:
         past: Mapping[UUID, frozenset[State]] = found[row.identity].past if row.identity in found else {}
@@ -106,6 +117,12 @@ async def known_organisations(session: AsyncSession, identities: Collection[str]
         return {}
     rows = await session.execute(_ORGANISATIONS, {"identities": list(identities)})
     return {row.identity: row.organisation_id for row in rows}
+
+
+async def named(session: AsyncSession, person_id: UUID, organisation_id: UUID | None) -> Named:
+    """Read who a person is, and what the organisation is called for which they take part."""
+    row = (await session.execute(_NAMED, {"person_id": person_id, "organisation_id": organisation_id})).one()
+    return Named(row.name, row.email, row.organisation)
 
 
 async def add(session: AsyncSession, people: Sequence[NewPerson], now: datetime) -> set[UUID]:

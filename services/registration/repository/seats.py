@@ -21,7 +21,8 @@ _READ = text(f"SELECT {_COLUMNS} FROM seats WHERE workshop_id = :id ORDER BY att
 _CHANGE = text(
     """
     UPDATE seats s SET
-        confirmed = s.confirmed + t.confirmed, offered = s.offered + t.offered, waitlisted = s.waitlisted + t.waitlisted,
+        confirmed = s.confirmed + t.confirmed, offered = s.offered + t.offered,
+        waitlisted = s.waitlisted + t.waitlisted,
         ceiling = CASE WHEN s.capacity IS NOT NULL THEN
             GREATEST(s.capacity, LEAST(s.ceiling, s.confirmed + s.offered + t.confirmed + t.offered)) END,
         sequence = s.sequence + 1
@@ -99,7 +100,10 @@ async def change(session: AsyncSession, changes: Mapping[tuple[UUID, Attendance]
 
 
 async def provide(
-    session: AsyncSession, workshop_id: UUID, offer: Mapping[Attendance, int | None], gone: Collection[Attendance],
+    session: AsyncSession,
+    workshop_id: UUID,
+    offer: Mapping[Attendance, int | None],
+    gone: Collection[Attendance],
     sequence: int,
 ) -> None:
     """Set how many seats there are; `gone` are ways no longer on offer. Nobody loses a seat by it."""

@@ -43,7 +43,8 @@ _KEEP = text(
 )
 _KEEP_JOINING = text(
     """
-    INSERT INTO joining AS j (workshop_id, sequence, links) VALUES (:workshop_id, :sequence, CAST(:links AS text)::jsonb)
+    INSERT INTO joining AS j (workshop_id, sequence, links)
+    VALUES (:workshop_id, :sequence, CAST(:links AS text)::jsonb)
     ON CONFLICT (workshop_id) DO UPDATE SET sequence = excluded.sequence, links = excluded.links
     WHERE excluded.sequence > j.sequence
     """
@@ -91,9 +92,7 @@ async def by_id(session: AsyncSession, workshop_id: UUID) -> Whole | None:
     return _whole((await session.execute(_WHOLE, {"id": workshop_id})).one_or_none())
 
 
-async def resolve(
-    session: AsyncSession, references: Collection[OutsideReference]
-) -> dict[OutsideReference, UUID]:
+async def resolve(session: AsyncSession, references: Collection[OutsideReference]) -> dict[OutsideReference, UUID]:
     """Find the workshops that outside systems call by names of their own."""
     if not references:
         return {}
@@ -104,9 +103,7 @@ async def resolve(
             "external_ids": [each.external_id for each in references],
         },
     )
-    return {
-        OutsideReference(publisher=row.publisher, external_id=row.external_id): row.workshop_id for row in rows
-    }
+    return {OutsideReference(publisher=row.publisher, external_id=row.external_id): row.workshop_id for row in rows}
 
 
 async def keep(session: AsyncSession, fact: WorkshopFact, sequence: int) -> bool:
@@ -132,9 +129,7 @@ async def keep(session: AsyncSession, fact: WorkshopFact, sequence: int) -> bool
     return kept is not None
 
 
-async def keep_joining(
-    session: AsyncSession, workshop_id: UUID, sequence: int, links: Sequence[JoinLink]
-) -> None:
+async def keep_joining(session: AsyncSession, workshop_id: UUID, sequence: int, links: Sequence[JoinLink]) -> None:
     """Keep how one joins a workshop online, unless something newer is kept."""
     packed = "[" + ",".join(link.model_dump_json() for link in links) + "]"
     await session.execute(_KEEP_JOINING, {"workshop_id": workshop_id, "sequence": sequence, "links": packed})

@@ -112,14 +112,9 @@ def after(situation: Situation, allocation: Allocation, requests: Sequence[Reque
                     for attendance, way in seats.ways.items()
                 },
                 enrolled=seats.enrolled
-                | {
-                    one.person
-                    for one in requests
-                    if one.workshop_id == workshop and one.enrolment_id in got
-                },
-                held=Counter(seats.held) + Counter(
-                    sitting[2] for sitting in seated if sitting[0] == workshop and sitting[2]
-                ),
+                | {one.person for one in requests if one.workshop_id == workshop and one.enrolment_id in got},
+                held=Counter(seats.held)
+                + Counter(sitting[2] for sitting in seated if sitting[0] == workshop and sitting[2]),
             )
             for workshop, seats in situation.seats.items()
         },

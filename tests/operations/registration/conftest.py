@@ -39,12 +39,12 @@ def workshop(**changes: Any) -> WorkshopScheduled:  # noqa: ANN401 - any field o
     return WorkshopScheduled(**(fields | changes))
 
 
-def form(name: str, organisation: str | None = None, **changes: Any) -> EnrolmentForm:  # noqa: ANN401
-    """Make what `name` fills in."""
+def form(name: str, city: str | None = None, **changes: Any) -> EnrolmentForm:  # noqa: ANN401
+    """Make what `name` fills in, for the council of `city` if one is given."""
     fields: dict[str, Any] = {
         "attendance": "in_person",
-        "person": Person(name=name, email=f"{name}@example.org"),
-        "organisation": organisation and Organisation(name=organisation, kind="city", country="ES"),
+        "person": changes.get("person") or Person(name=name, email=f"{name}@example.org"),
+        "organisation": city and Organisation(name=city, kind="city", country="ES"),
         "accepts": ("privacy",),
     }
     return EnrolmentForm(**(fields | changes))
@@ -70,9 +70,9 @@ class Desk:
         async with self.database.transaction(self.clock()) as tx:
             return await operations.enrol(tx, [Request(workshop_id, each) for each in forms])
 
-    async def enrolled(self, workshop_id: UUID, *names: str, organisation: str | None = None) -> list[UUID]:
+    async def enrolled(self, workshop_id: UUID, *names: str, city: str | None = None) -> list[UUID]:
         """Enrol people, all of whom are accepted; answers their enrolments."""
-        outcomes = await self.enrol(workshop_id, *(form(name, organisation) for name in names))
+        outcomes = await self.enrol(workshop_id, *(form(name, city) for name in names))
         return [accepted(outcome).enrolment_id for outcome in outcomes]
 
     async def withdraw(self, enrolment_id: UUID) -> None:

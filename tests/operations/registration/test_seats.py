@@ -120,9 +120,9 @@ async def test_the_quota_holds_in_the_queue_too(desk: Desk) -> None:
     vic, olot = await desk.enrol(place, form("ada", "Vic"), form("ben", "Olot"))
     assert got([vic, olot]) == [("confirmed", None)] * 2
     other = await desk.keep(workshop(seats={"in_person": 1}, per_organisation=1))
-    (first,) = await desk.enrolled(other, "ada", organisation="Berga")
-    await desk.enrolled(other, "ben", "carme", organisation="Vic")
-    await desk.enrolled(other, "dan", organisation="Olot")
+    (first,) = await desk.enrolled(other, "ada", city="Berga")
+    await desk.enrolled(other, "ben", "carme", city="Vic")
+    await desk.enrolled(other, "dan", city="Olot")
     await desk.withdraw(first)
     assert await desk.states(other) == {
         "ada": "withdrawn",
@@ -135,7 +135,7 @@ async def test_the_quota_holds_in_the_queue_too(desk: Desk) -> None:
 async def test_one_passed_over_for_the_quota_is_next_when_the_organisation_gives_one_up(desk: Desk) -> None:
     fact = workshop(seats={"in_person": 2}, per_organisation=2)
     place = await desk.keep(fact)
-    ada, _ = await desk.enrolled(place, "ada", "ben", organisation="Vic")
+    ada, _ = await desk.enrolled(place, "ada", "ben", city="Vic")
     outcomes = await desk.enrol(place, form("carme", "Vic"))
     assert refused(outcomes[0]) == "organisation-quota"
     await desk.keep(fact.model_copy(update={"per_organisation": None}))

@@ -1,0 +1,172 @@
+"""HTTP for machines: parse, call one operation, answer."""
+
+import csv
+import io
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+
+from services.registration import operations
+from services.registration.desk import Desk
+from services.registration.domain import Attendance
+from services.registration.operations import Keyed
+from services.registration.operations import Request as Asked
+from services.registration.schemas import (
+    Approval,
+    Declining,
+    EnrolmentAccepted,
+    EnrolmentListed,
+    EnrolmentRequest,
+    EnrolmentShown,
+)
+from shared.errors import Forbidden, Problem, Unauthorised
+from shared.events.registration import SeatCount
+from shared.runtime import Service
+from shared.web.pagination import LARGEST_LIMIT, Page, Paged
+from shared.web.tokens import Bearer, Staff, require_staff
+
+router = APIRouter(tags=["enrolments"])
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet would take for the beginning of a formula (CWE-1236)."""
+
+
+async def paced(request: Request) -> None:
+    """Hold an address to its pace; raises TooManyRequests."""
+    await _desk(request).rate_limit(request)
+
+
+async def holder(
+    request: Request,
+    enrolment_id: UUID,
+    bearer: Bearer,
+    token: Annotated[str | None, Query(max_length=200, description="the token of the manage link")] = None,
+) -> str:
+    """Tell who asks about an enrolment: its holder, by the token of the manage link, or staff.
+
+    Raises Unauthorised without a token or with one that nobody has, Forbidden with another enrolment's.
+    """
+    given = token or (bearer.credentials if bearer else None)
+    if given is None:
+        raise Unauthorised("no-token", "Send the token of the manage link, or one of staff.")
+    held = _desk(request).links.read(given)
+    if held == enrolment_id:
+        return "participant"
+    if held is not None:
+        raise Forbidden("not-yours", "This token is of another enrolment.")
+    if token is not None:
+        raise Unauthorised("unknown-token", "This is not the token of a manage link.")
+    return f"staff:{(await require_staff(request, bearer)).name}"
+
+
+Holder = Annotated[str, Depends(holder)]
+
+
+@router.post("/enrolments", status_code=201, dependencies=[Depends(paced)], response_model=EnrolmentAccepted)
+async def enrol(
+    request: Request,
+    body: EnrolmentRequest,
+    idempotency_key: Annotated[
+        str | None, Header(min_length=1, max_length=200, description="honoured for 24 hours")
+    ] = None,
+) -> Response:
+    """Ask for a seat: the answer says whether it is confirmed, waits in the queue or awaits approval."""
+    desk = _desk(request)
+    outcome = await desk.enrol(Keyed(Asked(body.workshop_id, body), idempotency_key))
+    if isinstance(outcome, Problem):
+        raise outcome
+    answer = EnrolmentAccepted.of(outcome, desk.manage_url(outcome.enrolment_id))
+    return Response(answer.model_dump_json(), 201, media_type="application/json")
+
+
+@router.get("/enrolments/{enrolment_id}")
+async def enrolment(request: Request, enrolment_id: UUID, _: Holder) -> EnrolmentShown:
+    """Show an enrolment, with how it came to be."""
+    async with _service(request).transaction() as tx:
+        return EnrolmentShown.of(await operations.life(tx, enrolment_id))
+
+
+@router.post("/enrolments/{enrolment_id}/withdraw")
+async def withdraw(request: Request, enrolment_id: UUID, who: Holder) -> EnrolmentShown:
+    """Give up a seat or a place in the queue; a seat that becomes free goes to the next who waits."""
+    async with _service(request).transaction() as tx:
+        await operations.withdraw(tx, enrolment_id, who)
+        return EnrolmentShown.of(await operations.life(tx, enrolment_id))
+
+
+@router.post("/enrolments/{enrolment_id}/approve")
+async def approve(
+    request: Request, enrolment_id: UUID, staff: Staff, approval: Approval | None = None
+) -> EnrolmentShown:
+    """Give a pending enrolment its seat; 409 `no-seat-left` where there is none, unless it shall wait then."""
+    when_full = (approval or Approval()).when_full
+    async with _service(request).transaction() as tx:
+        await operations.approve(tx, enrolment_id, f"staff:{staff.name}", when_full)
+        return EnrolmentShown.of(await operations.life(tx, enrolment_id))
+
+
+@router.post("/enrolments/{enrolment_id}/decline")
+async def decline(
+    request: Request, enrolment_id: UUID, staff: Staff, declining: Declining | None = None
+) -> EnrolmentShown:
+    """Turn an enrolment away for good."""
+    reason = declining.reason if declining else None
+    async with _service(request).transaction() as tx:
+        await operations.decline(tx, enrolment_id, f"staff:{staff.name}", reason)
+        return EnrolmentShown.of(await operations.life(tx, enrolment_id))
+
+
+@router.get(
+    "/workshops/{workshop_id}/enrolments",
+    tags=["workshops"],
+    dependencies=[Depends(require_staff)],
+    response_model=Page[EnrolmentListed],
+    responses={200: {"content": {"text/csv": {}}}},
+)
+async def taking_part(
+    request: Request, workshop_id: UUID, paging: Paged, accept: Annotated[str, Header()] = "application/json"
+) -> Response:
+    """List a workshop's enrolments in the order of acceptance; whole as CSV where that is accepted."""
+    if "text/csv" in accept:
+        return Response(await _as_csv(request, workshop_id), media_type="text/csv; charset=utf-8")
+    (after,) = paging.after(tuple[int]) or (0,)
+    async with _service(request).transaction() as tx:
+        found = await operations.taking_part(tx, workshop_id, after, paging.rows)
+    shown, following = paging.cut(found, lambda one: (one.enrolment.number,))
+    page = Page[EnrolmentListed](items=[EnrolmentListed.of(one) for one in shown], next=following)
+    return Response(page.model_dump_json(), media_type="application/json")
+
+
+@router.get("/workshops/{workshop_id}/seats", tags=["workshops"])
+async def seats(request: Request, workshop_id: UUID) -> dict[Attendance, SeatCount]:
+    """Tell how many seats there are and how many are taken, per way of attending."""
+    async with _service(request).transaction() as tx:
+        return await operations.seats_of(tx, workshop_id)
+
+
+async def _as_csv(request: Request, workshop_id: UUID) -> str:
+    written = io.StringIO()
+    table = csv.DictWriter(written, list(EnrolmentListed.model_fields))
+    table.writeheader()
+    after = 0
+    async with _service(request).transaction() as tx:
+        while found := await operations.taking_part(tx, workshop_id, after, LARGEST_LIMIT):
+            for one in found:
+                row = EnrolmentListed.of(one).model_dump(mode="json")
+                table.writerow({name: _cell(value) for name, value in row.items()})
+            after = found[-1].enrolment.number
+    return written.getvalue()
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk

@@ -1,0 +1,53 @@
+"""Where enrolments are asked for, by machines and by people: gathered, paced, and given their links."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from services.registration import operations
+from services.registration.gather import Gatherer
+from services.registration.operations import Keyed, Outcome
+from services.registration.settings import RegistrationSettings
+from shared.runtime import Service
+from shared.web.limits import RateLimit
+from shared.web.tokens import Links
+
+
+@dataclass(slots=True)
+class Desk:
+    """What API and pages share of one process."""
+
+    service: Service
+    links: Links
+    rate_limit: RateLimit
+    public_url: str
+    _gatherer: Gatherer[Keyed, Outcome] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._gatherer = Gatherer(self._decide)
+
+    @classmethod
+    def of(cls, service: Service, settings: RegistrationSettings) -> "Desk":
+        """Set up a desk as the settings say."""
+        return cls(
+            service,
+            Links(settings.secret_keys),
+            RateLimit(settings.per_minute, service.clock),
+            str(settings.public_url).rstrip("/"),
+        )
+
+    async def enrol(self, asked: Keyed) -> Outcome:
+        """Decide a request, together with those that come at the same time."""
+        return await self._gatherer.ask(asked)
+
+    def manage_path(self, enrolment_id: UUID) -> str:
+        """Give the path of the page by which its holder changes an enrolment."""
+        return f"/enrolments/{self.links.enrolment_token(enrolment_id)}"
+
+    def manage_url(self, enrolment_id: UUID) -> str:
+        """Give the address of that page."""
+        return self.public_url + self.manage_path(enrolment_id)
+
+    async def _decide(self, asked: Sequence[Keyed]) -> Sequence[Outcome]:
+        async with self.service.transaction() as tx:
+            return await operations.enrol_once(tx, asked)
