@@ -92,6 +92,7 @@ def containers() -> Iterator[Parts]:
             KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR="1",
             KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR="1",
             KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS="0",
+            KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS="1000",
             KAFKA_AUTO_CREATE_TOPICS_ENABLE="false",
             KAFKA_LOG_DIRS="/var/lib/kafka/data",
         )

@@ -1,0 +1,158 @@
+"""From a commit to an effect, through the relay and a broker that speaks Kafka."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from sqlalchemy import text
+
+from shared.database import Database
+from shared.events.topics import INBOUND, Topic, inbound
+from shared.messaging import publishers, topics
+from shared.messaging.relay import LARGEST_REQUEST
+from shared.runtime import Service, utc_now
+from shared.settings import KafkaSettings
+from tests.clock import HandClock
+from tests.conftest import MakeUrl
+from tests.transport.conftest import Effects, StartService, fact, make_effects, record_of, subscription_of, with_headers
+from tests.waiting import eventually
+
+
+async def emit(service: Service, stream: Topic, *names: str) -> None:
+    key = uuid4()
+    async with service.transaction() as tx:
+        for number, name in enumerate(names, start=1):
+            tx.emit(fact(name), key=key, sequence=number, topic=stream)
+
+
+async def names(service: Service) -> list[str]:
+    async with service.transaction() as tx:
+        return list(await tx.session.scalars(text("SELECT name FROM effects ORDER BY id")))
+
+
+async def unsent(service: Service) -> int:
+    async with service.transaction() as tx:
+        waiting = text("SELECT count(*) FROM outbox WHERE published_at IS NULL AND refused IS NULL")
+        return int(await tx.session.scalar(waiting) or 0)
+
+
+async def everything_sent(service: Service) -> bool:
+    return await unsent(service) == 0
+
+
+async def read_all(kafka: KafkaSettings, stream: Topic, count: int) -> list[tuple[bytes, bytes]]:
+    reader = AIOKafkaConsumer(stream.name, bootstrap_servers=kafka.kafka_servers, auto_offset_reset="earliest")
+    await reader.start()
+    try:
+        found: list[tuple[bytes, bytes]] = []
+
+        async def more() -> bool:
+            batches = await reader.getmany(timeout_ms=100)
+            found.extend((each.key, each.value) for batch in batches.values() for each in batch)
+            return len(found) >= count
+
+        await eventually(more, f"{count} records on {stream.name}")
+        return found
+    finally:
+        await reader.stop()
+
+
+async def test_what_is_committed_arrives_once_and_in_order(
+    start_service: StartService, stream: Topic, clock: HandClock, database_url: MakeUrl
+) -> None:
+    effects, url = Effects(), await database_url("registration")
+    store = Database(url, "registration")
+    await make_effects(store, clock)
+    await store.close()
+    service = await start_service(subscription_of(effects, stream, name=stream.name), url=url)
+    wanted = [f"city {n}" for n in range(300)]
+    await emit(service, stream, *wanted)
+
+    async def arrived() -> bool:
+        return len(await names(service)) >= len(wanted)
+
+    await eventually(arrived, "all effects")
+    await eventually(lambda: everything_sent(service), "an empty outbox")
+    assert await names(service) == wanted
+
+
+async def test_what_is_undone_is_never_sent(start_service: StartService, stream: Topic, kafka: KafkaSettings) -> None:
+    service = await start_service()
+    with pytest.raises(RuntimeError):
+        async with service.transaction() as tx:
+            tx.emit(fact("undone"), key=uuid4(), sequence=1, topic=stream)
+            raise RuntimeError
+    await emit(service, stream, "kept")
+    [(_, value)] = await read_all(kafka, stream, 1)
+    assert b"kept" in value
+
+
+async def test_a_message_that_the_broker_refuses_holds_back_only_its_key(
+    start_service: StartService, stream: Topic, kafka: KafkaSettings
+) -> None:
+    service = await start_service()
+    stuck = uuid4()
+    async with service.transaction() as tx:
+        tx.emit(fact("x" * LARGEST_REQUEST), key=stuck, sequence=1, topic=stream)
+        tx.emit(fact("behind"), key=stuck, sequence=2, topic=stream)
+        tx.emit(fact("free"), key=uuid4(), sequence=1, topic=stream)
+    [(_, value)] = await read_all(kafka, stream, 1)
+    assert b"free" in value
+
+    async def refused() -> bool:
+        async with service.transaction() as tx:
+            return bool(await tx.session.scalar(text("SELECT refused FROM outbox WHERE refused IS NOT NULL")))
+
+    await eventually(refused, "the refusal to be written down")
+    assert await unsent(service) == 1
+
+
+async def test_of_two_processes_one_relays_and_the_other_takes_over(
+    database_url: MakeUrl, start_service: StartService, stream: Topic, kafka: KafkaSettings
+) -> None:
+    url = await database_url("registration")
+    first, second = await start_service(url=url), await start_service(url=url)
+    for number in range(20):
+        await emit(first if number % 2 else second, stream, f"one {number}", f"two {number}")
+    found = await read_all(kafka, stream, 40)
+    assert len(found) == 40, "each was sent once"
+    seen: dict[bytes, list[bytes]] = {}
+    for key, value in found:
+        seen.setdefault(key, []).append(value)
+    assert all(b"one" in one and b"two" in two for one, two in seen.values())
+
+
+async def test_an_inbound_topic_is_taken_without_restart_from_its_first_record(
+    start_service: StartService, kafka: KafkaSettings, producer: AIOKafkaProducer, database_url: MakeUrl
+) -> None:
+    url = await database_url("registration")
+    store = Database(url, "registration")
+    await make_effects(store, HandClock())
+    name = f"p-{uuid4()}"
+    async with store.transaction(utc_now()) as tx:
+        await publishers.add(tx.session, name, tx.now)
+    await store.close()
+    service = await start_service(subscription_of(Effects(), INBOUND["registration"], name=f"inbound-{name}"), url=url)
+    await asyncio.sleep(0)
+    own = inbound("registration", name)
+    await topics.ensure(kafka, [own])
+    record = with_headers(record_of("first", uuid4()), ce_source=f"/publishers/{name}".encode())
+    await producer.send_and_wait(own.name, record.value, record.key, headers=list(record.headers))
+
+    async def arrived() -> bool:
+        return await names(service) == ["first"]
+
+    await eventually(arrived, "the first record of a new publisher")
+
+
+async def test_topics_are_made_as_the_contract_says_and_once(kafka: KafkaSettings) -> None:
+    own = Topic(f"registration.test-{uuid4()}", partitions=5)
+    assert await topics.ensure(kafka, [own]) == [own.name]
+    assert await topics.ensure(kafka, [own]) == []
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.kafka_servers)
+    await admin.start()
+    [described] = await admin.describe_topics([own.name])
+    await admin.close()
+    assert len(described["partitions"]) == 5
