@@ -58,7 +58,7 @@ def _for_participants(letter: Letter, workshop: WorkshopFact, paper: Paper, tran
     if letter.rule in PARTED:
         return facts
     facts.append(Fact(_("Where"), _where(workshop.sessions, letter, translator)))
-    facts.append(Fact(_("How to join"), _joining(workshop.sessions, letter, paper, translator)))
+    facts.append(Fact(_("How to join"), _joining(workshop.sessions, letter, translator)))
     if letter.enrolment_state == "waitlisted" and letter.waitlist_position is not None:
         place = (Line(translator.number(letter.waitlist_position)),)
         facts.append(Fact(_("Your place in the queue"), place))
@@ -67,9 +67,8 @@ def _for_participants(letter: Letter, workshop: WorkshopFact, paper: Paper, tran
 
 def _for_staff(letter: Letter, workshop: WorkshopFact, paper: Paper, translator: Translator) -> list[Fact]:
     _ = translator.gettext
-    title = Line(_title(workshop, translator), paper.workshop_url(workshop))
     facts = [
-        Fact(_("Activity"), (title,)),
+        Fact(_("Activity"), (Line(_title(workshop, translator)),)),
         Fact(_("When"), tuple(Line(when) for when in _dates(workshop.sessions, paper, translator))),
     ]
     if letter.rule is Rule.WORKSHOP_FULL:
@@ -127,15 +126,14 @@ def _place(session: Session, letter: Letter, translator: Translator) -> str:
     return f"{place} ({translator.country(country)})" if country and place else place
 
 
-def _joining(sessions: Sequence[Session], letter: Letter, paper: Paper, translator: Translator) -> tuple[Line, ...]:
+def _joining(sessions: Sequence[Session], letter: Letter, translator: Translator) -> tuple[Line, ...]:
     """Tell only who has a place how to join, session by session where the links differ."""
     online = [each for each in sessions if is_online(each, letter.attendance)]
     if letter.enrolment_state != "confirmed" or not online:
         return ()
     links = {each.number: letter.join_links[each.number] for each in online if each.number in letter.join_links}
     if not links:
-        promise = translator.gettext("The link will be on your enrolment's page, in good time.")
-        return (Line(promise, _manage(letter, paper)),)
+        return (Line(translator.gettext("You will find the link on the page of your enrolment, in good time.")),)
     if len(set(links.values())) == 1:
         link = next(iter(links.values()))
         return (Line(link, link),)
@@ -144,7 +142,3 @@ def _joining(sessions: Sequence[Session], letter: Letter, paper: Paper, translat
         for each in online
         if each.number in links
     )
-
-
-def _manage(letter: Letter, paper: Paper) -> str | None:
-    return paper.manage_url(letter.enrolment_id) if letter.enrolment_id else None

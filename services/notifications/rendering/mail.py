@@ -6,7 +6,6 @@ The words of each rule are in `templates/mails/<rule>.txt`, their translations i
 from base64 import encodebytes
 from binascii import b2a_qp
 from dataclasses import dataclass
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
@@ -22,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from services.notifications.domain import QUARTER, Entries, Rule
 from services.notifications.rendering import ics
 from services.notifications.rendering.facts import PARTED, facts_of
+from services.notifications.rendering.headers import mailbox, unstructured
 from services.notifications.rendering.letter import Letter, Paper, ascii_address, one_line
 from shared.web.i18n import N_, Catalogues, Translator
 
@@ -102,10 +102,10 @@ def message_id(notice_id: UUID, host: str) -> str:
 def _head(letter: Letter, paper: Paper, translator: Translator, subject: str) -> EmailMessage:
     office = _office(paper, translator)
     message = EmailMessage(policy=SMTP if letter.address.isascii() else SMTPUTF8)
-    message["From"] = _ready("From", office, ascii_address(paper.mail_from))
-    message["To"] = Address(one_line(letter.name), addr_spec=ascii_address(letter.address))
-    message["Reply-To"] = _ready("Reply-To", office, ascii_address(paper.office.address))
-    message["Subject"] = subject
+    message["From"] = mailbox("From", office, ascii_address(paper.mail_from))
+    message["To"] = mailbox("To", one_line(letter.name), ascii_address(letter.address))
+    message["Reply-To"] = mailbox("Reply-To", office, ascii_address(paper.office.address))
+    message["Subject"] = unstructured("Subject", subject)
     message["Date"] = format_datetime(letter.written_at)
     message["Message-ID"] = message_id(letter.notice_id, paper.host)
     message["Content-Language"] = letter.language
@@ -113,25 +113,6 @@ def _head(letter: Letter, paper: Paper, translator: Translator, subject: str) ->
     message["X-Auto-Response-Suppress"] = "All"
     message["X-Convoca-Rule"] = letter.rule.value
     return message
-
-
-class _Ready(str):
-    """A header that was parsed and folded once for all mails: folding a long name costs more than the whole text."""
-
-    __slots__ = ("folded", "name")
-    name: str
-    folded: str
-
-    def fold(self, *, policy: object) -> str:  # noqa: ARG002 - the protocol of header objects
-        return self.folded
-
-
-@cache
-def _ready(header: str, name: str, address: str) -> _Ready:
-    parsed = SMTP.header_factory(header, Address(name, addr_spec=address))
-    ready = _Ready(parsed)
-    ready.name, ready.folded = header, parsed.fold(policy=SMTP)
-    return ready
 
 
 def _words(letter: Letter, paper: Paper, translator: Translator) -> Words:
