@@ -34,6 +34,7 @@ SECONDS_TO_STOP = 3
 LONGEST_PAUSE = 5.0
 LARGEST_REQUEST = 3_145_728
 REFUSALS = (MessageSizeTooLargeError, RecordTooLargeError, TopicAuthorizationFailedError, InvalidTopicError)
+Key = tuple[str, bytes | None]
 
 _WAITING = f"""
     SELECT id, topic, key, headers, payload FROM outbox o
@@ -141,32 +142,27 @@ class Relay:
     async def _send(self, rows: Sequence[asyncpg.Record]) -> Sent:
         producer = await self._connected()
         sent = Sent()
-        failed_keys: set[tuple[str, bytes | None]] = set()
-        results: list[asyncio.Future[object] | BaseException] = []
+        held: set[Key] = set()  # an earlier message of these keys failed: a later one is not sent, or does not count
+        on_the_way: list[tuple[asyncpg.Record, asyncio.Future[object]]] = []
         async with asyncio.timeout(SECONDS_TO_SEND):
             for row in rows:
+                if _key(row) in held:
+                    continue
+                headers = list(unpack_headers(row["headers"]))
                 try:
-                    results.append(
-                        await producer.send(
-                            row["topic"], row["payload"], row["key"], headers=list(unpack_headers(row["headers"]))
-                        )
-                    )
+                    arrival = await producer.send(row["topic"], row["payload"], row["key"], headers=headers)
                 except KafkaError as error:
-                    results.append(error)
-            waiting = [each for each in results if isinstance(each, asyncio.Future)]
-            await asyncio.gather(*waiting, return_exceptions=True)
-        for row, result in zip(rows, results, strict=True):
-            fault = result.exception() if isinstance(result, asyncio.Future) else result
-            key = (row["topic"], row["key"])
-            if isinstance(fault, REFUSALS):
-                sent.refused[row["id"]] = type(fault).__name__
-                failed_keys.add(key)
-                REFUSED.labels(row["topic"]).inc()
-                log.error("message-refused", topic=row["topic"], outbox_id=row["id"], error=type(fault).__name__)
-            elif fault is not None:
-                sent.failures.append(fault)
-                failed_keys.add(key)
-            elif key not in failed_keys:  # else a later one of a key would count as sent before an earlier one
+                    held.add(_key(row))
+                    _note_failure(sent, row, error)
+                else:
+                    on_the_way.append((row, arrival))
+            await asyncio.gather(*(arrival for _, arrival in on_the_way), return_exceptions=True)
+        held.clear()
+        for row, arrival in on_the_way:
+            if fault := arrival.exception():
+                held.add(_key(row))
+                _note_failure(sent, row, fault)
+            elif _key(row) not in held:
                 sent.arrived.append(row["id"])
                 SENT.labels(row["topic"]).inc()
         return sent
@@ -194,6 +190,19 @@ class Relay:
         if self._producer is not None:
             producer, self._producer = self._producer, None
             await _stop(producer)
+
+
+def _key(row: asyncpg.Record) -> Key:
+    return row["topic"], row["key"]
+
+
+def _note_failure(sent: Sent, row: asyncpg.Record, error: BaseException) -> None:
+    if isinstance(error, REFUSALS):
+        sent.refused[row["id"]] = type(error).__name__
+        REFUSED.labels(row["topic"]).inc()
+        log.error("message-refused", topic=row["topic"], outbox_id=row["id"], error=type(error).__name__)
+    else:
+        sent.failures.append(error)
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:
