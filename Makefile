@@ -23,13 +23,27 @@ $(VENV)/ready: constraints.txt pyproject.toml
 	fi
 	@touch $@
 
-demo: setup ## the whole story on real parts; ARGS=--once ends by itself
+demo: setup ## the whole story on real parts, live; ARGS=--once ends by itself
 	@$(BIN)/convoca demo $(ARGS)
 
-test: setup ## every suite that the embedded stack can carry
+test: setup ## every suite, on PostgreSQL and a Kafka-protocol broker from wheels
 	$(BIN)/pytest $(ARGS)
 
+test-kafka: setup ## transport and journeys on Apache Kafka and PostgreSQL in containers (needs an engine)
+	$(BIN)/pytest --parts=containers tests/transport tests/system $(ARGS)
+
+lint: setup ## style, types, floors
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy services shared deploy tests
+	$(BIN)/lint-imports
+
+bench: setup ## speed, each figure beside its limit measured in the same run; writes build/bench.json
+	$(BIN)/python -m tests.bench $(ARGS)
+
 constraints: setup ## write constraints.txt anew (needs uv)
+	@mkdir -p build
 	@{ echo '# Every package of a development environment, exact and with hashes; `make constraints` writes it anew.'; \
-	  { cat $(REQUIREMENTS); echo setuptools; } | uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate - ; } > build-constraints.tmp
-	@mv build-constraints.tmp constraints.txt
+	  { cat $(REQUIREMENTS); echo setuptools; } | uv pip compile --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-header --no-annotate - ; } > build/constraints.txt
+	@mv build/constraints.txt constraints.txt
