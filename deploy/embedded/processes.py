@@ -76,29 +76,39 @@ class Child:
         except psutil.NoSuchProcess:
             return None
 
-    async def start(self) -> None:
-        """Run it in a session of its own, so that a Ctrl-C at the terminal reaches only us."""
-        account = self.program.account
+    async def start(self, waiting: Program | None = None) -> None:
+        """Run it; or `waiting` in its place, which waits for `let_go`.
+
+        It has a session of its own, so that a Ctrl-C at the terminal reaches only us.
+        """
+        program = waiting or self.program
+        account = program.account
         descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *self.program.command,
-                stdin=asyncio.subprocess.DEVNULL,
+                *program.command,
+                stdin=asyncio.subprocess.PIPE if waiting else asyncio.subprocess.DEVNULL,
                 stdout=descriptor,
                 stderr=descriptor,
-                env=dict(self.program.environment),
-                cwd=self.program.folder,
+                env=dict(program.environment),
+                cwd=program.folder,
                 start_new_session=True,
                 user=account.uid if account else None,
                 group=account.gid if account else None,
                 extra_groups=[] if account else None,
-                preexec_fn=_dies_with_us(self.program.orphaned),
+                preexec_fn=_dies_with_us(program.orphaned),
             )
         except OSError as error:
-            message = f"{self.name} cannot be run: {self.program.command[0]} ({error.strerror})"
+            message = f"{self.name} cannot be run: {program.command[0]} ({error.strerror})"
             raise CannotStart(message) from error
         finally:
             os.close(descriptor)
+
+    def let_go(self) -> None:
+        """Give a program that waits for word its line."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(b"go\n")
+            self._process.stdin.close()
 
     async def ended(self) -> int:
         """Wait for its end; returns its exit code, negative for a signal."""

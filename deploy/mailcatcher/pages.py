@@ -1,6 +1,8 @@
 """The HTTP side: the mails as a list of JSON, and as pages on which a person reads them."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -78,7 +80,7 @@ def _json(mailbox: Mailbox, after: int) -> Iterator[str]:
     """Write the list mail by mail, so that a large one is never whole in memory."""
     between = "["
     for number in mailbox.store.numbers(after):
-        yield between + mailbox.mail(number).model_dump_json()
+        yield between + json.dumps(asdict(mailbox.mail(number)), ensure_ascii=False)
         between = ",\n"
     yield "]" if between != "[" else "[]"
 

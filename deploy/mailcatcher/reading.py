@@ -1,12 +1,11 @@
 """Mails as people and tests read them; one that is malformed is shown as far as it can be understood."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import lru_cache
 from typing import TypeVar
-
-from pydantic import BaseModel, ConfigDict
 
 from deploy.mailcatcher.store import Store, unstamp
 
@@ -15,10 +14,9 @@ REMEMBERED = 2_000
 """Mails that are kept parsed."""
 
 
-class Mail(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Mail:
     """One mail to one recipient, `n` in the order of arrival."""
-
-    model_config = ConfigDict(frozen=True)
 
     n: int
     to: str

@@ -1,15 +1,15 @@
 """The SMTP side: a mail is on the disk before its sender hears 250."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from datetime import datetime
 
-import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from deploy.mailcatcher.store import Store
 
-log = structlog.get_logger()
+log = logging.getLogger(__name__)
 LARGEST = 33_554_432
 
 
@@ -29,7 +29,7 @@ class Receiver:
         try:
             await self._store.keep(envelope.rcpt_tos, content, self._clock())
         except OSError as error:
-            log.warning("mail-not-kept", error=error.strerror)
+            log.warning("a mail could not be kept: %s", error.strerror)
             return "451 4.3.0 The mail cannot be kept now; try again later"
         return "250 2.0.0 Kept"
 
