@@ -237,3 +237,7 @@ class Sender:
                 raise
             log.warning("sent-but-not-marked", notices=len(self._settled), error=type(error).__name__)
         await self._post.close()
+
+    async def close(self) -> None:
+        """Take leave of the SMTP server."""
+        await self._post.close()

@@ -22,30 +22,39 @@ class Ready(str):
 
 def unstructured(name: str, text: str) -> Ready:
     """Make a header such as Subject; raises ValueError where the text is more than one line."""
-    return _ready(name, text, f"{name}: {_encoded(text, len(name) + 2)}\r\n")
+    _one_line(text)
+    return _ready(name, text, f"{name}: {_encoded(text, name)}\r\n")
 
 
 def mailbox(name: str, display: str, address: str) -> Ready:
     """Make a header that holds one address, such as To; raises ValueError where either is more than one line."""
-    encoded = _encoded_phrase(display, len(name) + 2)
+    _one_line(display + address)
+    encoded = _phrase(display, name)
     blank = " " if len(encoded.rpartition("\n")[2]) + len(name) + len(address) + 5 <= LONGEST_LINE else "\r\n "
     return _ready(name, f"{display} <{address}>", f"{name}: {encoded}{blank}<{address}>\r\n")
 
 
-def _encoded(text: str, offset: int) -> str:
-    charset = "us-ascii" if text.isascii() and "=?" not in text else "utf-8"
-    return Header(text, charset, maxlinelen=LONGEST_LINE, header_name="x" * (offset - 2)).encode(linesep="\r\n")
+def _one_line(text: str) -> None:
+    if "\r" in text or "\n" in text:
+        raise ValueError("a header is one line")
 
 
-def _encoded_phrase(text: str, offset: int) -> str:
-    if text.isascii() and "=?" not in text:
+def _encoded(text: str, name: str) -> str:
+    charset = "us-ascii" if _plain(text) else "utf-8"
+    return Header(text, charset, maxlinelen=LONGEST_LINE, header_name=name).encode(linesep="\r\n")
+
+
+def _phrase(text: str, name: str) -> str:
+    if _plain(text):
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return _encoded(text, offset)
+    return _encoded(text, name)
+
+
+def _plain(text: str) -> bool:
+    return text.isascii() and "=?" not in text
 
 
 def _ready(name: str, text: str, folded: str) -> Ready:
-    if "\r" in text or "\n" in text:
-        raise ValueError("a header is one line")
     ready = Ready(text)
     ready.name, ready.folded = name, folded
     return ready

@@ -65,6 +65,7 @@ def write(letter: Letter, paper: Paper, catalogues: Catalogues) -> Mail:
 
     The same notice gives the same Message-ID, so that one who gets it twice sees it once.
     """
+    sender, recipient = ascii_address(paper.mail_from), ascii_address(letter.address)
     translator = catalogues.translator(letter.language)
     words = _words(letter, paper, translator)
     context = {
@@ -87,11 +88,7 @@ def write(letter: Letter, paper: Paper, catalogues: Catalogues) -> Mail:
     body.attach(alternatives)
     _attach_calendars(body, alternatives, letter, paper, translator)
     head = _head(letter, paper, translator, words.subject).as_bytes().removesuffix(b"\r\n")
-    return Mail(
-        sender=ascii_address(paper.mail_from),
-        recipient=ascii_address(letter.address),
-        content=head + body.as_bytes(policy=_PARTS),
-    )
+    return Mail(sender, recipient, head + body.as_bytes(policy=_PARTS))
 
 
 def message_id(notice_id: UUID, host: str) -> str:

@@ -120,7 +120,7 @@ def letter(rule: Rule, language: Language = "ca", workshop: WorkshopFact | None 
 
 
 def confirmed(language: Language) -> Letter:
-    """A seat in person, over two days."""
+    """Tell of a seat in person, over two days."""
     return replace(
         letter(Rule.CONFIRMED, language),
         enrolment_state="confirmed",
@@ -129,7 +129,7 @@ def confirmed(language: Language) -> Letter:
 
 
 def promoted(language: Language) -> Letter:
-    """A seat online, with its link."""
+    """Tell of a seat online, with its link."""
     return replace(
         letter(Rule.PROMOTED, language, MEETING),
         enrolment_state="confirmed",
@@ -140,28 +140,28 @@ def promoted(language: Language) -> Letter:
 
 
 def pending(language: Language) -> Letter:
-    """A request that staff decide."""
+    """Tell of a request that staff decide."""
     return replace(letter(Rule.PENDING, language), enrolment_state="pending_approval")
 
 
 def waiting(language: Language) -> Letter:
-    """The third in the queue."""
+    """Tell the third in the queue."""
     return replace(letter(Rule.WAITING, language), enrolment_state="waitlisted", waitlist_position=3)
 
 
 def declined(language: Language) -> Letter:
-    """A request refused."""
+    """Tell of a refusal."""
     return replace(letter(Rule.DECLINED, language), enrolment_state="declined")
 
 
 def withdrawn(language: Language) -> Letter:
-    """A seat given up that stood in a calendar."""
+    """Tell of a seat given up that stood in a calendar."""
     known = invite({}, calendar_entries(MEETING, "online")).known
     return replace(letter(Rule.WITHDRAWN, language, MEETING), enrolment_state="withdrawn", calendar=call_off(known))
 
 
 def rescheduled(language: Language) -> Letter:
-    """A meeting that was moved, with its calendar entry."""
+    """Tell of a meeting that was moved, with its calendar entry."""
     before = MEETING.model_copy(update={"sessions": MEETING_BEFORE})
     known = invite({}, calendar_entries(before, "online")).known
     return replace(
@@ -174,40 +174,40 @@ def rescheduled(language: Language) -> Letter:
 
 
 def rescheduled_for_who_waits(language: Language) -> Letter:
-    """The same, to one in the queue."""
+    """Tell the same to one in the queue."""
     return replace(rescheduled(language), enrolment_state="waitlisted", waitlist_position=1, calendar=CalendarChange())
 
 
 def cancelled(language: Language) -> Letter:
-    """A workshop called off, with the reason."""
+    """Tell of a workshop called off, with the reason."""
     known = invite({}, calendar_entries(LISBON, "in_person")).known
     return replace(letter(Rule.CANCELLED, language, LISBON), enrolment_state="cancelled", calendar=call_off(known))
 
 
 def new_enrolments(language: Language) -> Letter:
-    """How many enrolled in a quarter of an hour."""
+    """Tell how many enrolled in a quarter of an hour."""
     return _to_staff(
         replace(letter(Rule.NEW_ENROLMENTS, language), count=12, since=datetime(2027, 2, 1, 9, 0, tzinfo=UTC))
     )
 
 
 def one_new_enrolment(language: Language) -> Letter:
-    """The same, of a single one."""
+    """Tell the same of a single one."""
     return replace(new_enrolments(language), count=1)
 
 
 def workshop_full(language: Language) -> Letter:
-    """The last seat taken."""
+    """Tell of the last seat taken."""
     return _to_staff(replace(letter(Rule.WORKSHOP_FULL, language), full=("in_person",)))
 
 
 def outside_workshop(language: Language) -> Letter:
-    """A workshop that another system published."""
+    """Tell of a workshop that another system published."""
     return _to_staff(letter(Rule.OUTSIDE_WORKSHOP, language))
 
 
 def dead_letters(language: Language) -> Letter:
-    """Records that could not be taken."""
+    """Tell of records that could not be taken."""
     trouble = Trouble("registration", "invalid", "inbound.registration.demo-crm", "/publishers/demo-crm")
     return _to_staff(replace(letter(Rule.DEAD_LETTERS, language, None), count=3, trouble=trouble))
 
