@@ -24,6 +24,7 @@ from shared.web.words import word
 
 router = APIRouter()
 ACCEPT_PRIVACY = N_("Please read the notice on your data and accept it: we cannot enrol you without it.")
+NOT_THIS_WAY = N_("Please choose a way of attending that this workshop has.")
 NO_SUCH_LINK = N_("This link is not complete. Open it from the mail that we sent you, or copy all of it.")
 
 
@@ -50,8 +51,9 @@ async def enrol(request: Request, slug: str) -> Response:
     match outcome:
         case Invalid(slug="idempotency-key-reused"):
             return _form(request, offer, form, refusal=outcome, status=409)
-        case Invalid():
-            return _form(request, offer, form.refused(outcome, _pages(request).translator(request)), status=422)
+        case Invalid():  # the workshop was changed while the form was filled in
+            wrong = Invalid(NOT_THIS_WAY, [("attendance", NOT_THIS_WAY)])
+            return _form(request, offer, form.refused(wrong, _pages(request).translator(request)), status=422)
         case Conflict():
             return _form(request, await _offer(request, slug), form, refusal=outcome, status=409)
         case Problem():
