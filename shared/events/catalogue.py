@@ -16,10 +16,12 @@ WorkshopKind = Literal[
 WorkshopLife = Literal["draft", "scheduled", "held", "cancelled"]
 Mode = Literal["in_person", "online", "hybrid"]
 LONGEST_SESSION = timedelta(days=31)
+ZONES = frozenset(available_timezones())
+"""Read once: to ask for them walks through hundreds of files."""
 
 
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in ZONES:
         message = "is not a time zone of the IANA database, such as Europe/Madrid"
         raise ValueError(message)
     return name

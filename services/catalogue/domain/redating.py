@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from services.catalogue.domain.checks import EARLIEST, LATEST
+
 LEAD = timedelta(days=7)
 """How long before its first date a programme should be known at least."""
 WEEKS_TO_TRY = 106
@@ -66,4 +68,6 @@ def on_the_clock(wall: datetime, timezone: str) -> datetime | None:
     Of an hour that the clocks repeat the first is meant.
     """
     local = LocalTime(wall, timezone)
+    if not EARLIEST.year <= wall.year < LATEST.year:  # no clock of ours goes there; others will refuse the date
+        return local.moment
     return local.moment if LocalTime.of(local.moment.astimezone(UTC), timezone) == local else None

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from services.catalogue import domain, operations
 from services.catalogue.imports import csv_file, yaml_file
-from services.catalogue.imports.rows import GroupRow, Kind, ProgrammeRow, Row, WorkshopRow, with_offsets
+from services.catalogue.imports.rows import GroupRow, Kind, Location, ProgrammeRow, Row, WorkshopRow, with_offsets
 from services.catalogue.imports.yaml_file import UnreadableFile
 from services.catalogue.tables import Group, Programme
 from shared.database import Database, Transaction
@@ -96,17 +96,24 @@ def _check(row: Row, twin: Row | None) -> Read | str:
     if twin is not None and row.key is not None:
         return row.told([(("slug",), f"{row.key} stands on line {twin.line} already")])
     try:
-        match row.kind:
-            case "programme":
-                return ProgrammeRow.model_validate(row.data)
-            case "group":
-                return GroupRow.model_validate(row.data)
-            case "workshop":
-                data, faults = with_offsets(row.data)
-                return row.told(faults) if faults else WorkshopRow.model_validate(data)
+        return _read_row(row.kind, row.data)
+    except Invalid as problem:
+        return _told(row, problem)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         return row.told((each["loc"], each["msg"].removeprefix("Value error, ")) for each in found)
+
+
+def _read_row(kind: Kind, data: dict[str, Any]) -> Read:
+    match kind:
+        case "programme":
+            return ProgrammeRow.model_validate(data)
+        case "group":
+            return GroupRow.model_validate(data)
+        case "workshop":
+            found = WorkshopRow.model_validate(with_offsets(data))
+            found.statement(weeks=0)  # says nothing against itself, so that its dates can be moved
+            return found
 
 
 async def _take(database: Database, row: Row, found: Read, weeks: int, now: datetime, *, dry_run: bool) -> RowOutcome:
@@ -118,7 +125,7 @@ async def _take(database: Database, row: Row, found: Read, weeks: int, now: date
     except _Tried as tried:
         outcome = tried.outcome
     except Invalid as problem:
-        reason = row.told((tuple(_steps(name)), message) for name, message in problem.fields)
+        reason = _told(row, problem)
     except Problem as problem:
         reason = f"line {row.line}: {problem.detail}"
     return RowOutcome(row.line, row.kind, found.slug, outcome, reason)
@@ -138,5 +145,9 @@ async def _try(tx: Transaction, found: Read, weeks: int) -> Outcome:
     raise _Tried(await _state(tx, found, weeks))
 
 
-def _steps(name: str) -> list[int | str]:
-    return [int(step) if step.isdecimal() else step for step in name.split(".")]
+def _told(row: Row, problem: Invalid) -> str:
+    return row.told((_steps(name), message) for name, message in problem.fields)
+
+
+def _steps(name: str) -> Location:
+    return tuple(int(step) if step.isdecimal() else step for step in name.split("."))

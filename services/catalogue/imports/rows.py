@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import ConfigDict, Field
 
 from services.catalogue import domain
 from services.catalogue.operations import Statement
+from shared.errors import Invalid
 from shared.events.base import Contract, Localised, Slug
-from shared.events.catalogue import Place, SessionWithLink, Terms, WorkshopContent
+from shared.events.catalogue import ZONES, Place, SessionWithLink, Terms, WorkshopContent
 
 Kind = Literal["programme", "group", "workshop"]
 Location = tuple[int | str, ...]
@@ -109,35 +109,41 @@ def _moved(dated: Contract, names: tuple[str, ...], timezone: str, weeks: int) -
     return {name: domain.moved(moment, timezone, weeks) for name, moment in moments.items() if moment is not None}
 
 
-def with_offsets(data: dict[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+def with_offsets(data: dict[str, Any]) -> dict[str, Any]:
     """Complete the times that are written as a clock shows them, without an offset, from their session's time zone.
 
     Opening and closing are on the clock of the first session. What is not right in other ways is left as it is.
+    Raises Invalid for an hour that the clocks leave out.
     """
-    faults: list[Fault] = []
-    sessions: list[object] = []
+    faults: list[tuple[str, str]] = []
     stated = data.get("sessions")
-    for place, session in enumerate(stated if isinstance(stated, list) else ()):
-        timezone = session.get("timezone") if isinstance(session, dict) else None
-        sessions.append(_timed(session, ("starts_at", "ends_at"), timezone, ("sessions", place), faults))
-    completed = {**data, "sessions": sessions} if isinstance(stated, list) else data
+    if not isinstance(stated, list):
+        return data
+    sessions = [
+        _timed(each, ("starts_at", "ends_at"), _zone_of(each), f"sessions.{place}", faults)
+        for place, each in enumerate(stated)
+    ]
     terms = data.get("registration")
-    if isinstance(terms, dict) and sessions and isinstance(sessions[0], dict):
-        timezone = sessions[0].get("timezone")
-        timed = _timed(terms, ("opens_at", "closes_at"), timezone, ("registration",), faults)
-        completed = {**completed, "registration": timed}
-    return completed, faults
+    if sessions:
+        terms = _timed(terms, ("opens_at", "closes_at"), _zone_of(sessions[0]), "registration", faults)
+    if faults:
+        raise Invalid("Some hours are left out that night.", faults)
+    return {**data, "sessions": sessions} | ({"registration": terms} if "registration" in data else {})
 
 
-def _timed(part: object, names: tuple[str, ...], timezone: object, above: Location, faults: list[Fault]) -> object:
-    if not isinstance(part, dict) or timezone not in available_timezones():
+def _zone_of(session: object) -> str | None:
+    zone = session.get("timezone") if isinstance(session, dict) else None
+    return zone if isinstance(zone, str) and zone in ZONES else None
+
+
+def _timed(part: object, names: tuple[str, ...], zone: str | None, above: str, faults: list[tuple[str, str]]) -> object:
+    if not isinstance(part, dict) or zone is None:
         return part
     completed = dict(part)
     for name, wall in _walls(part, names):
-        moment = domain.on_the_clock(wall, str(timezone))
-        if moment is None:
-            faults.append(((*above, name), f"this hour is left out that night in {timezone}: the clocks go forward"))
-        completed[name] = moment or wall.replace(tzinfo=ZoneInfo(str(timezone)))
+        completed[name] = domain.on_the_clock(wall, zone)
+        if completed[name] is None:
+            faults.append((f"{above}.{name}", f"this hour is left out that night in {zone}: the clocks go forward"))
     return completed
 
 
