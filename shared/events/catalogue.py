@@ -1,7 +1,7 @@
 """What the catalogue says: workshops whole, join links apart."""
 
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -27,6 +27,7 @@ def _known_zone(name: str) -> str:
     return name
 
 
+S = TypeVar("S", bound="Session")
 Timezone = Annotated[str, AfterValidator(_known_zone)]
 Seats = Annotated[dict[Attendance, NonNegativeInt | None], Field(min_length=1)]
 """A number, null for unlimited; a way of attending that there is not is absent."""
@@ -143,7 +144,21 @@ class JoiningChanged(Event, type="joining.changed"):
 
 
 ExternalId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-StatedSessions = Annotated[tuple[SessionWithLink, ...], Field(min_length=1, max_length=100)]
+MOST_SESSIONS = 100
+
+
+def _some(sessions: tuple[S, ...]) -> tuple[S, ...]:
+    # Counted after the fact: a length in the field's own rules would say "too few" beside each session that is wrong.
+    if not 1 <= len(sessions) <= MOST_SESSIONS:
+        message = f"there must be at least one session, and at most {MOST_SESSIONS}"
+        raise ValueError(message)
+    return sessions
+
+
+Several = Annotated[
+    tuple[S, ...], AfterValidator(_some), Field(json_schema_extra={"minItems": 1, "maxItems": MOST_SESSIONS})
+]
+StatedSessions = Several[SessionWithLink]
 
 
 class OutsideWorkshop(WorkshopContent, Event):

@@ -11,7 +11,7 @@ from services.catalogue import domain
 from services.catalogue.operations import Statement
 from shared.errors import Invalid
 from shared.events.base import Contract, Localised, Slug
-from shared.events.catalogue import ZONES, Place, SessionWithLink, Terms, WorkshopContent
+from shared.events.catalogue import ZONES, Place, SessionWithLink, Several, Terms, WorkshopContent
 
 Kind = Literal["programme", "group", "workshop"]
 Location = tuple[int | str, ...]
@@ -80,7 +80,7 @@ class WorkshopRow(WorkshopContent, extra="forbid"):
 
     slug: Slug
     state: Literal["draft", "scheduled"] = "scheduled"
-    sessions: Annotated[tuple[_Session, ...], Field(min_length=1, max_length=100)]
+    sessions: Several[_Session]
     registration: _Terms = _Terms()
 
     @property
