@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from deploy.cli import stream
+from deploy import stream
 from deploy.cli.target import target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, answer, fail, group, say
 from shared.events.topics import inbound

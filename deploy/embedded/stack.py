@@ -188,15 +188,20 @@ class Stack:
 async def keep_up(root: Path, port: int, ready: Say, say: Say) -> None:
     """Run a stack until SIGINT or SIGTERM; `ready` hears its URL. Raises CannotStart, and leaves nothing."""
     stack = Stack(root, port, say)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stack.ask_to_stop)
+    hear_signals(stack)
     try:
         if await unless(stack.stopping, stack.start()):
             ready(stack.addresses.url)
             await stack.stopping.wait()
     finally:
         await stack.stop()
+
+
+def hear_signals(stack: Stack) -> None:
+    """Have SIGINT and SIGTERM ask the stack to stop."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stack.ask_to_stop)
 
 
 async def unless(stopping: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
