@@ -35,9 +35,9 @@ def followers(office: Office) -> Followers:
     async def note_enrolments(deliveries: Sequence[Delivery[EnrolmentEvent]], tx: Transaction) -> None:
         await owe.note_enrolments(tx, deliveries, office)
 
-    @follow(topics.SEATS, events=SeatsChanged, patience=PATIENCE)
-    async def note_seats(event: SeatsChanged, tx: Transaction) -> None:
-        await owe.note_seats(tx, event, office)
+    @follow.batch(topics.SEATS, events=SeatsChanged, patience=PATIENCE)
+    async def note_seats(deliveries: Sequence[Delivery[SeatsChanged]], tx: Transaction) -> None:
+        await owe.note_seats(tx, deliveries, office)
 
     @follow.batch(*topics.INCIDENTS.values(), events=RecordDeadLettered, patience=PATIENCE, name="incidents")
     async def note_incidents(deliveries: Sequence[Delivery[RecordDeadLettered]], tx: Transaction) -> None:

@@ -97,18 +97,26 @@ async def note_workshop(tx: Transaction, event: WorkshopEvent, office: Office) -
     tx.after_commit(office.wake)
 
 
-async def note_seats(tx: Transaction, event: SeatsChanged, office: Office) -> None:
+async def note_seats(tx: Transaction, deliveries: Sequence[Delivery[SeatsChanged]], office: Office) -> None:
     """Owe staff a notice when a way of attending becomes full, once per crossing."""
-    cause = _cause(tx)
-    available: dict[str, int | None] = {
-        way: count.available for way, count in event.seats.items() if count.capacity != 0
-    }
-    news, before = await copies.save_seats(tx.session, event.workshop_id, cause.sequence or 0, json.dumps(available))
-    full = domain.newly_full(json.loads(before) if before else None, available) if news else ()
-    if full:
-        details = json.dumps({"full": full})
-        notices = _to_staff(tx, cause, Rule.WORKSHOP_FULL, office, event.workshop_id, details)
-        await owing.owe(tx.session, notices, tx.now)
+    known = await copies.seats_before(tx.session, {each.event.workshop_id for each in deliveries})
+    newest: dict[UUID, tuple[int, copies.Available]] = {}
+    owed: list[Owed] = []
+    for each in deliveries:
+        workshop, sequence = each.event.workshop_id, each.envelope.sequence or 0
+        available: dict[str, int | None] = {
+            way: count.available for way, count in each.event.seats.items() if count.capacity != 0
+        }
+        before = known.get(workshop)
+        if before is not None and before[0] >= sequence:
+            continue
+        known[workshop] = newest[workshop] = (sequence, available)
+        if full := domain.newly_full(before[1] if before else None, available):
+            owed += _to_staff(tx, each.envelope, Rule.WORKSHOP_FULL, office, workshop, json.dumps({"full": full}))
+    if newest:
+        await copies.save_seats(tx.session, newest)
+    if owed:
+        await owing.owe(tx.session, owed, tx.now)
         tx.after_commit(office.wake)
 
 

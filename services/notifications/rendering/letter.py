@@ -96,7 +96,9 @@ def ascii_address(address: str) -> str:
 
 def one_line(text: str) -> str:
     """Make a single line of a text that others wrote: no line break, no control or direction mark survives."""
-    return " ".join("".join(" " if category(char)[0] in "CZ" else char for char in text).split())
+    if not text.isprintable():
+        text = "".join(" " if category(char)[0] in "CZ" else char for char in text)
+    return " ".join(text.split())
 
 
 def is_online(session: Session, attendance: Attendance) -> bool:

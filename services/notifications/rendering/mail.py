@@ -3,13 +3,7 @@
 The words of each rule are in `templates/mails/<rule>.txt`, their translations in `locale/`.
 """
 
-from base64 import encodebytes
-from binascii import b2a_qp
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.mime.multipart import MIMEMultipart
-from email.mime.nonmultipart import MIMENonMultipart
-from email.policy import SMTP, SMTPUTF8, compat32
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
@@ -19,16 +13,12 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from services.notifications.domain import QUARTER, Entries, Rule
-from services.notifications.rendering import ics
+from services.notifications.rendering import ics, mime
 from services.notifications.rendering.facts import PARTED, facts_of
-from services.notifications.rendering.headers import mailbox, unstructured
 from services.notifications.rendering.letter import Letter, Paper, ascii_address, one_line
 from shared.web.i18n import N_, Catalogues, Translator
 
 SERVICE = Path(__file__).parent.parent
-TEXT_AND_HTML = 2
-_PARTS = compat32.clone(linesep="\r\n", max_line_length=None)
-"""The parts are of the older kind: their few headers are ours, and the newer kind folds each at great cost."""
 BECAUSE = {
     False: N_("You receive this message because you enrolled in this activity."),
     True: N_("You receive this message because you are on the staff list of %(office)s."),
@@ -72,7 +62,7 @@ def write(letter: Letter, paper: Paper, catalogues: Catalogues) -> Mail:
         "words": words,
         "facts": facts_of(letter, paper, translator),
         "action": _action(letter, paper, translator),
-        "greeting": translator.gettext("Hello, %(name)s,", name=one_line(letter.name)),
+        "greeting": _greeting(letter, translator),
         "because": translator.gettext(BECAUSE[letter.rule.to_staff], office=_office(paper, translator)),
         "rule": letter.rule.value,
         "office": _office(paper, translator),
@@ -80,15 +70,24 @@ def write(letter: Letter, paper: Paper, catalogues: Catalogues) -> Mail:
         "language": letter.language,
         "_": translator.gettext,
     }
-    mark = letter.notice_id.hex  # what no text can hold: quoted-printable writes `=_` otherwise
-    alternatives = MIMEMultipart("alternative", boundary=f"=_words_{mark}")
-    alternatives.attach(_text(_layouts().get_template("letter.txt").render(context), "plain"))
-    alternatives.attach(_text(_layouts().get_template("letter.html").render(context), "html"))
-    body = MIMEMultipart("mixed", boundary=f"=_whole_{mark}")
-    body.attach(alternatives)
-    _attach_calendars(body, alternatives, letter, paper, translator)
-    head = _head(letter, paper, translator, words.subject).as_bytes().removesuffix(b"\r\n")
-    return Mail(sender, recipient, head + body.as_bytes(policy=_PARTS))
+    readable = (
+        mime.text("plain", _layouts().get_template("letter.txt").render(context)),
+        mime.text("html", _layouts().get_template("letter.html").render(context)),
+    )
+    calendars = _calendars(letter, paper, translator)
+    mark = letter.notice_id.hex
+    # Once among the alternatives, where mail programs look for it, and once as a file, where people do.
+    shown = (mime.data(content_type, written) for content_type, written, _ in calendars[:1])
+    files = (mime.data(*each) for each in calendars)
+    alternatives = mime.multipart("alternative", f"words_{mark}", (*readable, *shown))
+    body = mime.multipart("mixed", f"whole_{mark}", (alternatives, *files))
+    return Mail(sender, recipient, _head(letter, paper, translator, words.subject) + body)
+
+
+def _greeting(letter: Letter, translator: Translator) -> str:
+    if letter.rule.to_staff:  # whose names are what the ledger calls them
+        return translator.gettext("Hello,")
+    return translator.gettext("Hello, %(name)s,", name=one_line(letter.name))
 
 
 def message_id(notice_id: UUID, host: str) -> str:
@@ -96,20 +95,23 @@ def message_id(notice_id: UUID, host: str) -> str:
     return f"<{notice_id}@{host}>"
 
 
-def _head(letter: Letter, paper: Paper, translator: Translator, subject: str) -> EmailMessage:
+def _head(letter: Letter, paper: Paper, translator: Translator, subject: str) -> bytes:
     office = _office(paper, translator)
-    message = EmailMessage(policy=SMTP if letter.address.isascii() else SMTPUTF8)
-    message["From"] = mailbox("From", office, ascii_address(paper.mail_from))
-    message["To"] = mailbox("To", one_line(letter.name), ascii_address(letter.address))
-    message["Reply-To"] = mailbox("Reply-To", office, ascii_address(paper.office.address))
-    message["Subject"] = unstructured("Subject", subject)
-    message["Date"] = format_datetime(letter.written_at)
-    message["Message-ID"] = message_id(letter.notice_id, paper.host)
-    message["Content-Language"] = letter.language
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5: so that no autoresponder answers
-    message["X-Auto-Response-Suppress"] = "All"
-    message["X-Convoca-Rule"] = letter.rule.value
-    return message
+    return b"".join(
+        (
+            mime.mailbox("From", office, ascii_address(paper.mail_from)),
+            mime.mailbox("To", one_line(letter.name), ascii_address(letter.address)),
+            mime.mailbox("Reply-To", office, ascii_address(paper.office.address)),
+            mime.unstructured("Subject", subject),
+            mime.header("Date", format_datetime(letter.written_at)),
+            mime.header("Message-ID", message_id(letter.notice_id, paper.host)),
+            mime.header("Content-Language", letter.language),
+            mime.header("Auto-Submitted", "auto-generated"),  # RFC 3834, 5: so that no autoresponder answers
+            mime.header("X-Auto-Response-Suppress", "All"),
+            mime.header("X-Convoca-Rule", letter.rule.value),
+            mime.header("MIME-Version", "1.0"),
+        )
+    )
 
 
 def _words(letter: Letter, paper: Paper, translator: Translator) -> Words:
@@ -164,38 +166,21 @@ def _action(letter: Letter, paper: Paper, translator: Translator) -> Action | No
     return Action(_("See, change or withdraw your enrolment"), paper.manage_url(letter.enrolment_id))
 
 
-def _attach_calendars(
-    body: MIMEMultipart, alternatives: MIMEMultipart, letter: Letter, paper: Paper, translator: Translator
-) -> None:
-    """Add what calendars read: among the alternatives, where programs look, and as a file, where people do."""
-    parts: list[tuple[ics.Method, Entries]] = [
-        ("REQUEST", letter.calendar.requests),
-        ("CANCEL", letter.calendar.cancels),
+def _calendars(letter: Letter, paper: Paper, translator: Translator) -> list[tuple[str, bytes, str]]:
+    """Write what calendars read: each with its type and the name of its file."""
+    parts: list[tuple[ics.Method, Entries, str]] = [
+        ("REQUEST", letter.calendar.requests, "invite.ics"),
+        ("CANCEL", letter.calendar.cancels, "cancelled.ics"),
     ]
-    for method, entries in parts:
-        if not entries:
-            continue
-        written = ics.calendar(method, entries, letter, paper, translator)
-        if len(alternatives.get_payload()) == TEXT_AND_HTML:
-            alternatives.attach(_calendar(written, method))
-        file = _calendar(written, method)
-        name = "cancelled.ics" if method == "CANCEL" else "invite.ics"
-        file.add_header("Content-Disposition", "attachment", filename=name)
-        body.attach(file)
-
-
-def _text(text: str, subtype: str) -> MIMENonMultipart:
-    part = MIMENonMultipart("text", subtype, charset="utf-8")
-    part["Content-Transfer-Encoding"] = "quoted-printable"
-    part.set_payload(b2a_qp(text.encode()).decode())
-    return part
-
-
-def _calendar(calendar: bytes, method: ics.Method) -> MIMENonMultipart:
-    part = MIMENonMultipart("text", "calendar", charset="utf-8", method=method)
-    part["Content-Transfer-Encoding"] = "base64"
-    part.set_payload(encodebytes(calendar).decode())
-    return part
+    return [
+        (
+            f'text/calendar; charset="utf-8"; method={method}',
+            ics.calendar(method, entries, letter, paper, translator),
+            file,
+        )
+        for method, entries, file in parts
+        if entries
+    ]
 
 
 def _office(paper: Paper, translator: Translator) -> str:
@@ -218,6 +203,7 @@ def _environment(folder: Path) -> Environment:
         loader=FileSystemLoader(folder),
         autoescape=select_autoescape(enabled_extensions=("html",)),
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

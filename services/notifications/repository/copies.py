@@ -1,11 +1,15 @@
 """What this service keeps of others' facts: only what is newer than what it has."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+Available = Mapping[str, int | None]
+"""Seats left by way of attending; None is unlimited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,18 @@ _ENROLMENTS = text(
         person_id = excluded.person_id, attendance = excluded.attendance, state = excluded.state,
         waitlist_position = excluded.waitlist_position
     WHERE excluded.sequence > enrolments.sequence
+    """
+)
+
+
+_SEATS = text(
+    """
+    INSERT INTO seats (workshop_id, sequence, available)
+    SELECT workshop_id, sequence, CAST(available AS jsonb)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:sequences AS bigint[]), CAST(:available AS text[]))
+        AS t (workshop_id, sequence, available)
+    ON CONFLICT (workshop_id) DO UPDATE SET sequence = excluded.sequence, available = excluded.available
+    WHERE excluded.sequence > seats.sequence
     """
 )
 
@@ -125,37 +141,48 @@ async def save_workshop(session: AsyncSession, workshop_id: UUID, sequence: int,
     ).one_or_none()
     if before is not None and before.sequence >= sequence:
         return False, before.data
-    await _save(session, "workshops", "data", workshop_id, sequence, data)
+    await _save(session, "workshops", workshop_id, sequence, data)
     return True, None if before is None else before.data
 
 
 async def save_joining(session: AsyncSession, workshop_id: UUID, sequence: int, data: str) -> None:
     """Keep the join links of a workshop (the fact's JSON)."""
-    await _save(session, "joining", "data", workshop_id, sequence, data)
+    await _save(session, "joining", workshop_id, sequence, data)
 
 
-async def save_seats(
-    session: AsyncSession, workshop_id: UUID, sequence: int, available: str
-) -> tuple[bool, str | None]:
-    """Keep the seats left of a workshop (JSON); answers whether it is news, and what was known until then."""
-    before = (
-        await session.execute(
-            text("SELECT sequence, CAST(available AS text) AS available FROM seats WHERE workshop_id = :id FOR UPDATE"),
-            {"id": workshop_id},
-        )
-    ).one_or_none()
-    if before is not None and before.sequence >= sequence:
-        return False, before.available
-    await _save(session, "seats", "available", workshop_id, sequence, available)
-    return True, None if before is None else before.available
+async def seats_before(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, tuple[int, Available]]:
+    """Give (sequence, seats left) of those workshops of `ids` whose seats are known, and lock their rows."""
+    rows = await session.execute(
+        text(
+            """
+            SELECT workshop_id, sequence, CAST(available AS text) AS available FROM seats
+            WHERE workshop_id = ANY(CAST(:ids AS uuid[])) ORDER BY workshop_id FOR UPDATE
+            """
+        ),
+        {"ids": list(ids)},
+    )
+    return {row.workshop_id: (row.sequence, json.loads(row.available)) for row in rows}
 
 
-async def _save(session: AsyncSession, table: str, column: str, workshop_id: UUID, sequence: int, data: str) -> None:
+async def save_seats(session: AsyncSession, seats: Mapping[UUID, tuple[int, Available]]) -> None:
+    """Keep the seats left of workshops, unless newer ones are known."""
+    ids = sorted(seats)
+    await session.execute(
+        _SEATS,
+        {
+            "ids": ids,
+            "sequences": [seats[each][0] for each in ids],
+            "available": [json.dumps(seats[each][1]) for each in ids],
+        },
+    )
+
+
+async def _save(session: AsyncSession, table: str, workshop_id: UUID, sequence: int, data: str) -> None:
     await session.execute(
         text(
             f"""
-            INSERT INTO {table} (workshop_id, sequence, {column}) VALUES (:id, :sequence, CAST(:data AS jsonb))
-            ON CONFLICT (workshop_id) DO UPDATE SET sequence = excluded.sequence, {column} = excluded.{column}
+            INSERT INTO {table} (workshop_id, sequence, data) VALUES (:id, :sequence, CAST(:data AS jsonb))
+            ON CONFLICT (workshop_id) DO UPDATE SET sequence = excluded.sequence, data = excluded.data
             WHERE excluded.sequence > {table}.sequence
             """  # noqa: S608 - the names are this module's own
         ),
