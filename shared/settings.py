@@ -75,6 +75,7 @@ class KafkaSettings(BaseModel):
     kafka_password: SecretStr | None = None
     kafka_ca_file: Path | None = None
     kafka_session_seconds: PositiveInt = 10
+    kafka_fetch_wait_ms: PositiveInt = 500
 
 
 class ServiceSettings(KafkaSettings):

@@ -110,6 +110,7 @@ def services(
         "CONVOCA_REPLAY_ON_START": "1",
         # This broker lets a group form only after half a session, so a short one is a quick start.
         "CONVOCA_KAFKA_SESSION_SECONDS": "2",
+        "CONVOCA_KAFKA_FETCH_WAIT_MS": "40",  # and answers a fetch only when its wait is over
     }
     own = {
         "catalogue": {},

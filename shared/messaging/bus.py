@@ -2,12 +2,13 @@
 
 import asyncio
 import dataclasses
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from faststream import AckPolicy
 from faststream.exceptions import NackMessage
 from faststream.kafka import KafkaBroker
@@ -21,14 +22,14 @@ from shared.settings import KafkaSettings
 
 log = structlog.get_logger()
 MOST_RECORDS = 1000
-MS_BETWEEN_POLLS = 10
 MS_TO_SEE_A_NEW_TOPIC = 1000
-MS_TO_WAIT_FOR_RECORDS = 100
 SECONDS_TO_FINISH = 5.0
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 3.0
 """Seconds; far below aiokafka's `max_poll_interval_ms`, so that who waits stays in the group."""
 
+MS_TO_POLL = 1000
+Batches = dict[TopicPartition, list["ConsumerRecord[Any, Any]"]]
 Records = tuple["ConsumerRecord[Any, Any]", ...]
 
 
@@ -56,8 +57,7 @@ def connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer]
             group_id=subscription.name,
             batch=True,
             max_records=MOST_RECORDS,
-            batch_timeout_ms=MS_BETWEEN_POLLS,
-            fetch_max_wait_ms=MS_TO_WAIT_FOR_RECORDS,
+            fetch_max_wait_ms=settings.kafka_fetch_wait_ms,
             auto_offset_reset="earliest",
             session_timeout_ms=settings.kafka_session_seconds * 1000,
             heartbeat_interval_ms=settings.kafka_session_seconds * 1000 // 4,
@@ -70,9 +70,26 @@ def connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer]
     return broker
 
 
+class _PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]
+    """Waits until there is something to take.
+
+    FastStream sleeps after an empty poll as long as it has polled, which makes either latency or idle work;
+    a poll that is never empty makes neither.
+    """
+
+    async def getmany(self, *partitions: TopicPartition, max_records: int | None = None, **_asked: object) -> Batches:
+        """Take what is there, or wait for it however long; raises ConsumerStoppedError when stopped."""
+        batches: Batches = {}
+        while not batches:
+            batches = await super().getmany(*partitions, timeout_ms=MS_TO_POLL, max_records=max_records)
+        return batches
+
+
 async def start(broker: KafkaBroker) -> None:
     """Start all subscribers side by side, for each may wait seconds for its group to form."""
     await broker.connect()
+    config = broker.config.broker_config
+    config.builder = functools.partial(_PatientConsumer, **config.builder.keywords)  # type: ignore[attr-defined]
     await asyncio.gather(*(subscriber.start() for subscriber in broker.subscribers))
 
 

@@ -128,7 +128,7 @@ def unknown(slug: str = "unknown-workshop") -> Problem:
 @pytest.fixture
 def kafka(parts: Parts) -> KafkaSettings:
     """Give the settings of this run's broker."""
-    return KafkaSettings(kafka_servers=parts.kafka, kafka_session_seconds=1)
+    return KafkaSettings(kafka_servers=parts.kafka, kafka_session_seconds=1, kafka_fetch_wait_ms=40)
 
 
 @pytest_asyncio.fixture
