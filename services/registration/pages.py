@@ -1,5 +1,6 @@
 """Registration for people: to enrol, to see what is theirs, to withdraw."""
 
+import re
 import secrets
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,7 @@ from shared.web.pages import Pages
 from shared.web.words import word
 
 router = APIRouter()
+KEY = re.compile(r"[A-Za-z0-9_-]{1,100}")
 ACCEPT_PRIVACY = N_("Please read the notice on your data and accept it: we cannot enrol you without it.")
 NOT_THIS_WAY = N_("Please choose a way of attending that this workshop has.")
 NO_SUCH_LINK = N_("This link is not complete. Open it from the mail that we sent you, or copy all of it.")
@@ -32,7 +34,7 @@ NO_SUCH_LINK = N_("This link is not complete. Open it from the mail that we sent
 async def enrol_form(request: Request, slug: str) -> Response:
     """Show the form by which one enrols."""
     offer = await _offer(request, slug)
-    blank = {"person.language": _pages(request).language(request), "attendance": next(iter(offer.seats), "")}
+    blank = {"person.language": _pages(request).language(request), "attendance": min(offer.fact.seats)}
     return _form(request, offer, Form.filled(blank))
 
 
@@ -42,18 +44,18 @@ async def enrol(request: Request, slug: str) -> Response:
     await paced(request)
     offer = await _offer(request, slug)
     form = Form.read(await request.form())
-    try:
-        filled = _filled(form)
-    except (ValidationError, Invalid) as error:
-        return _form(request, offer, form.refused(error, _pages(request).translator(request)), status=422)
-    key = f"page:{form.value('key')[:100]}" if form.value("key") else None
+    filled = _filled(form)
+    if not isinstance(filled, EnrolmentForm) or "privacy" not in filled.accepts:
+        wrong = _said_what_is_wrong(form, filled, _pages(request).translator(request))
+        return _form(request, offer, wrong, status=422)
+    key = f"page:{form.value('key')}" if KEY.fullmatch(form.value("key")) else None
     outcome = await _desk(request).enrol(Keyed(Asked(offer.rules.workshop_id, filled), key))
     match outcome:
         case Invalid(slug="idempotency-key-reused"):
             return _form(request, offer, form, refusal=outcome, status=409)
         case Invalid():  # the workshop was changed while the form was filled in
-            wrong = Invalid(NOT_THIS_WAY, [("attendance", NOT_THIS_WAY)])
-            return _form(request, offer, form.refused(wrong, _pages(request).translator(request)), status=422)
+            changed = Invalid(NOT_THIS_WAY, [("attendance", NOT_THIS_WAY)])
+            return _form(request, offer, form.refused(changed, _pages(request).translator(request)), status=422)
         case Conflict():
             return _form(request, await _offer(request, slug), form, refusal=outcome, status=409)
         case Problem():
@@ -82,17 +84,25 @@ async def withdraw(request: Request, token: str) -> Response:
     return RedirectResponse(f"/enrolments/{token}", status_code=303)
 
 
-def _filled(form: Form) -> EnrolmentForm:
-    """Read what was filled in; an organisation of which nothing is said is none. Raises ValidationError, or Invalid.
+def _filled(form: Form) -> EnrolmentForm | ValidationError:
+    """Read what was filled in; an organisation of which nothing is said is none.
 
     To join the group is to make its commitment: the form says both in one sentence.
     """
     body = form.nested()
     accepts = [*body.get("accepts", []), *(["commitment"] if body.get("groups") else [])]
-    filled = EnrolmentForm.model_validate(body | {"accepts": accepts})
-    if "privacy" not in filled.accepts:
-        raise Invalid(ACCEPT_PRIVACY, [("accepts", ACCEPT_PRIVACY)])
-    return filled
+    try:
+        return EnrolmentForm.model_validate(body | {"accepts": accepts})
+    except ValidationError as error:
+        return error
+
+
+def _said_what_is_wrong(form: Form, filled: EnrolmentForm | ValidationError, t: Translator) -> Form:
+    """Give the form with all that is wrong in it; consent stands last on the page, and here."""
+    if isinstance(filled, ValidationError):
+        form = form.refused(filled, t)
+    missing = {} if form.has("accepts[]", "privacy") else {"accepts": t.gettext(ACCEPT_PRIVACY)}
+    return replace(form, errors={**form.errors, **missing})
 
 
 def _form(request: Request, offer: Offer, form: Form, *, refusal: Problem | None = None, status: int = 200) -> Response:
@@ -115,7 +125,7 @@ def _ways(offer: Offer, t: Translator) -> list[tuple[str, str]]:
     """List the ways of attending, each with what is left of its seats."""
     return [
         (way, f"{word(t, 'attendance', way)} · {_left(offer.seats[way], offer.rules.approval, t)}")
-        for way in offer.fact.seats
+        for way in sorted(offer.fact.seats)
         if way in offer.seats
     ]
 

@@ -67,7 +67,7 @@ async def taking_part(tx: Transaction, workshop_id: UUID, after: int, limit: int
 
 async def offer(tx: Transaction, slug: str) -> Offer:
     """Read a workshop that one may want to enrol in; raises NotFound."""
-    whole = await workshops.by_slug(tx.session, slug)
+    whole = None if "\0" in slug else await workshops.by_slug(tx.session, slug)  # PostgreSQL has no text with a null
     if whole is None:
         raise unknown_workshop()
     counts = await seats.read(tx.session, whole.rules.workshop_id)
