@@ -52,7 +52,8 @@ class Statement:
         if numbers is None:
             faults.append(("sessions", "two sessions have the same number"))
         if faults or numbers is None:
-            raise Invalid("The workshop contradicts itself.", faults)
+            said = "; ".join(f"{name} {message}" for name, message in faults)
+            raise Invalid(f"The workshop contradicts itself: {said}.", faults)
         plain = {name: getattr(content, name) for name in WorkshopContent.model_fields}
         placed = [_on_its_clock(each, number) for each, number in zip(sessions, numbers, strict=True)]
         return cls(

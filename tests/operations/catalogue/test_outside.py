@@ -84,7 +84,7 @@ async def test_what_its_publisher_counts_as_older_is_refused(desk: Desk) -> None
 async def test_one_that_contradicts_itself_is_refused_and_leaves_nothing(desk: Desk) -> None:
     with pytest.raises(Invalid) as refused:
         await desk.take(outside(registration={"opens_at": START, "closes_at": START}))
-    assert [name for name, _ in refused.value.fields] == ["registration.closes_at"]
+    assert refused.value.detail.endswith("registration.closes_at must come after opens_at.")
     assert await desk.rows("SELECT 1 FROM workshops") == []
 
 
