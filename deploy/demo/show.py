@@ -14,6 +14,7 @@ from deploy.demo.steps import Step
 from deploy.demo.watch import Mail, Passed
 
 EVENTS_SHOWN, MAILS_SHOWN = 10, 8
+CLOCK_WIDTH = len("12:00:00")
 
 
 class Show:
@@ -91,7 +92,7 @@ class Show:
 def _grid(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(title=title, title_justify="left", expand=True)
     for head in heads:
-        table.add_column(head, no_wrap=True, overflow="ellipsis")
+        table.add_column(head, no_wrap=True, overflow="ellipsis", min_width=CLOCK_WIDTH)
     for row in rows:
         table.add_row(*map(Text, row))
     return table

@@ -16,9 +16,9 @@ def catcher(tmp_path: Path) -> Iterator[Catcher]:
     running.kill()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """Run `convoca up` for the tests of a module that leave it running."""
+    """Run `convoca up` for the tests that leave it running."""
     running = Up(tmp_path_factory.mktemp("stack"), free_port())
     running.ready()
     yield running

@@ -1,0 +1,148 @@
+"""The `convoca` command, as people and scripts use it."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.running import CONVOCA, Up, convoca, surroundings
+
+EVENT = {
+    "specversion": "1.0",
+    "id": "019927c4-7d1e-7a3b-9c55-0d6f8a1b2c3d",
+    "source": "/publishers/tail-cms",
+    "type": "workshop.cancelled",
+    "subject": "never-published",
+    "data": {"external_id": "never-published"},
+}
+
+
+ROWS = """\
+programmes:
+  - slug: good-one
+    title: {ca: Bo}
+  - slug: Not a slug
+    title: {ca: Dolent}
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("migrate", "nonsense"),
+        ("token", "create", "--scope", "everything", "--name", "x"),
+        ("token", "create", "--scope", "staff"),
+        ("up", "--port", "x"),
+        ("import", "no-such-file.yaml"),
+        ("publisher", "add", "x", "--service", "notifications"),
+    ],
+)
+def test_wrong_use_ends_with_2_and_says_nothing_to_machines(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    run = convoca(*arguments, folder=tmp_path)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "\x1b[" not in run.stderr
+
+
+@pytest.mark.parametrize("verb", ["up", "demo", "migrate", "import", "token create", "publisher add", "events tail"])
+def test_each_verb_explains_itself_with_an_example(verb: str) -> None:
+    run = subprocess.run(
+        [CONVOCA, *verb.split(), "--help"], capture_output=True, text=True, check=True, env=surroundings()
+    )
+    assert f"Example: convoca {verb}" in run.stdout
+    assert "\x1b[" not in run.stdout
+
+
+def test_without_a_stack_one_line_says_so(tmp_path: Path) -> None:
+    run = convoca("token", "create", "--scope", "staff", "--name", "maria", folder=tmp_path)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert len(run.stderr.splitlines()) == 1
+    assert str(tmp_path) in run.stderr
+
+
+def test_settings_that_name_half_a_deployment_are_refused_by_name(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [CONVOCA, "migrate", "--data", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=surroundings(CONVOCA_KAFKA_SERVERS="127.0.0.1:9"),
+    )
+    assert run.returncode == 1
+    assert run.stderr.splitlines() == ["convoca: CONVOCA_CATALOGUE_DATABASE_URL: is missing"]
+
+
+def test_the_folder_is_understood_before_the_verb_and_in_the_environment(stack: Up) -> None:
+    early = [CONVOCA, "--data", str(stack.folder), "token", "revoke", "nobody"]
+    for command, settings in ((early, {}), (early[:1] + early[3:], {"CONVOCA_DATA": str(stack.folder)})):
+        run = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings(**settings))
+        assert run.stderr == "convoca: there is no token of nobody\n"
+
+
+def test_a_publisher_gets_what_it_needs_once(stack: Up) -> None:
+    add = ("publisher", "add", "city-cms", "--service", "catalogue", "--json")
+    admitted = json.loads(convoca(*add, folder=stack.folder).stdout)
+    assert admitted["token"]
+    assert admitted == {
+        "name": "city-cms",
+        "service": "catalogue",
+        "topic": "inbound.catalogue.city-cms",
+        "source": "/publishers/city-cms",
+        "token": admitted["token"],
+        "kafka": {
+            "servers": stack.shown()["kafka"],
+            "security": "plaintext",
+            "mechanism": None,
+            "username": None,
+            "password": None,
+            "ca": None,
+        },
+    }
+    again = convoca(*add, folder=stack.folder)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert convoca("publisher", "remove", "city-cms", "--service", "catalogue", folder=stack.folder).returncode == 0
+    assert convoca(*add, folder=stack.folder).returncode == 0
+
+
+def test_an_event_that_is_published_is_seen_by_who_tails(stack: Up, tmp_path: Path) -> None:
+    convoca("publisher", "add", "tail-cms", "--service", "catalogue", folder=stack.folder)
+    tail = subprocess.Popen(
+        [CONVOCA, "events", "tail", "--topic", "inbound.catalogue.tail-cms", "--json", "--count", "1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=surroundings(CONVOCA_DATA=str(stack.folder)),
+    )
+    assert tail.stderr is not None
+    assert "following" in tail.stderr.readline()
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(EVENT))
+    assert convoca("events", "publish", str(file), folder=stack.folder).returncode == 0
+    out, _ = tail.communicate(timeout=30)
+    seen = json.loads(out)
+    assert {name: seen[name] for name in EVENT} == EVENT
+    assert seen["topic"] == "inbound.catalogue.tail-cms"
+
+
+@pytest.mark.parametrize("content", ["nonsense", '{"id": "1"}', '{"specversion": "1.0", "id": "1"}'])
+def test_what_is_no_cloud_event_is_not_published(stack: Up, tmp_path: Path, content: str) -> None:
+    file = tmp_path / "event.json"
+    file.write_text(content)
+    run = convoca("events", "publish", str(file), "--topic", "inbound.catalogue.x", folder=stack.folder)
+    assert run.returncode == 1
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_a_row_that_is_refused_stops_no_other(stack: Up, tmp_path: Path) -> None:
+    file = tmp_path / "programme.yaml"
+    file.write_text(
+        "programmes:\n  - slug: good-one\n    title: {ca: Bo}\n  - slug: Not a slug\n    title: {ca: Dolent}\n"
+    )
+    tried = convoca("import", str(file), "--dry-run", "--json", folder=stack.folder)
+    taken = convoca("import", str(file), "--json", folder=stack.folder)
+    for run in (tried, taken):
+        assert run.returncode == 1
+        assert [row["outcome"] for row in json.loads(run.stdout)] == ["created", "refused"]
+    again = convoca("import", str(file), folder=stack.folder)
+    assert [line.split()[0] for line in again.stdout.splitlines()] == ["unchanged", "refused"]
