@@ -81,6 +81,8 @@ class Sender:
         paper: Paper,
         catalogues: Catalogues,
         woken: asyncio.Event,
+        *,
+        recover_every: float = SECONDS_BETWEEN_RECOVERIES,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -88,6 +90,7 @@ class Sender:
         self._paper = paper
         self._catalogues = catalogues
         self._woken = woken
+        self._recover_every = recover_every
         self._staff = {each.name: each for each in paper.office.staff}
         self._claim = secrets.randbelow(LARGEST_CLAIM) + 1
         self._under_way: dict[asyncio.Task[Settled], Sending] = {}
@@ -128,16 +131,18 @@ class Sender:
             await announce(presence, self._claim)
         free = self._outage.allows(now, AT_ONCE - len(self._under_way), len(self._under_way))
         settled = tuple(self._settled)
+        # Taken now: what comes back while the transaction runs is ours still, though no longer under way.
+        in_hand = [each.notice_id for each in self._under_way.values()]
         if not (settled or free or recovering):
             return 0
         async with self._database.transaction(self._clock()) as tx:
             await send.settle(tx, self._claim, settled)
             if recovering:
-                await send.recover(tx, self._claim, [each.notice_id for each in self._under_way.values()])
+                await send.recover(tx, self._claim, in_hand)
             taken = await send.take_due(tx, self._claim, free, self._staff) if free else []
         del self._settled[: len(settled)]
         if recovering:
-            self._next_recovery = now + SECONDS_BETWEEN_RECOVERIES
+            self._next_recovery = now + self._recover_every
         for each in taken:
             task = asyncio.create_task(self._deliver(each))
             self._under_way[task] = each

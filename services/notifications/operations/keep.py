@@ -26,7 +26,7 @@ async def keep_people(tx: Transaction, deliveries: Sequence[Delivery[PersonEvent
             for each in deliveries
         ),
     )
-    if await owing.hasten(tx.session, tx.now, people=sorted({each.event.person_id for each in deliveries})):
+    if await owing.hasten_people(tx.session, {each.event.person_id for each in deliveries}, tx.now):
         tx.after_commit(wake)
 
 
@@ -35,7 +35,7 @@ async def keep_workshop(
 ) -> tuple[bool, WorkshopFact | None]:
     """Keep the newest of a workshop; answers whether this is news, and how the workshop was known until then."""
     news, before = await copies.save_workshop(tx.session, fact.workshop_id, sequence, fact.model_dump_json())
-    if before is None and await owing.hasten(tx.session, tx.now, workshop=fact.workshop_id):
+    if before is None and await owing.hasten_workshop(tx.session, fact.workshop_id, tx.now):
         tx.after_commit(wake)
     return news, read_workshop(before)
 

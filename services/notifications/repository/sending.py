@@ -4,10 +4,11 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from services.notifications.domain import Entries, Entry
@@ -70,14 +71,13 @@ class Orphan:
     in_doubt: bool
 
 
-_CLAIM = text(
-    """
+_CLAIM = """
     WITH due AS (
         SELECT notice_id FROM notices n
         WHERE state = 'owed' AND claim IS NULL AND due_at <= :now AND NOT EXISTS (
             SELECT 1 FROM notices earlier WHERE earlier.enrolment_id = n.enrolment_id
                 AND earlier.state = 'owed' AND earlier.ordinal < n.ordinal)
-        ORDER BY due_at, ordinal LIMIT :limit FOR UPDATE SKIP LOCKED
+        ORDER BY due_at, ordinal LIMIT {limit} FOR UPDATE SKIP LOCKED
     ), claimed AS (
         UPDATE notices n SET claim = :claim, sending_since = :now, attempts = n.attempts + 1
         FROM due WHERE n.notice_id = due.notice_id RETURNING n.*
@@ -95,8 +95,7 @@ _CLAIM = text(
         LEFT JOIN seats s ON s.workshop_id = c.workshop_id
         LEFT JOIN windows g ON g.event_id = c.event_id AND g.rule = c.rule
     ORDER BY c.ordinal
-    """
-)
+"""
 _MARK = text(
     """
     UPDATE notices n SET state = t.state, reason = t.reason, language = t.language, due_at = t.due_at,
@@ -134,8 +133,14 @@ async def announce(connection: AsyncConnection, claim: int) -> bool:
 
 async def claim_due(session: AsyncSession, claim: int, limit: int, now: datetime) -> list[Claimed]:
     """Claim the `limit` notices that are due the longest; of one enrolment only the first that is owed."""
-    rows = await session.execute(_CLAIM, {"claim": claim, "limit": limit, "now": now})
+    rows = await session.execute(_claiming(limit), {"claim": claim, "now": now})
     return [Claimed(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+@cache
+def _claiming(limit: int) -> TextClause:
+    # The number stands in the statement, or PostgreSQL plans for a tenth of a backlog and reads whole tables for it.
+    return text(_CLAIM.format(limit=int(limit)))
 
 
 async def mark(session: AsyncSession, claim: int, marks: Sequence[Mark]) -> list[tuple[str, Ended]]:
