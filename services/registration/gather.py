@@ -24,8 +24,14 @@ class Gatherer(Generic[Asked, Answer]):
     A batch that fails by a bug is tried again one by one: each caller gets only the failure that is their own.
     """
 
-    def __init__(self, decide: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer]]]) -> None:
+    def __init__(
+        self,
+        decide: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer]]],
+        *,
+        seconds_to_answer: float = SECONDS_TO_ANSWER,
+    ) -> None:
         self._decide = decide
+        self._seconds_to_answer = seconds_to_answer
         self._waiting: deque[tuple[Asked, asyncio.Future[Answer]]] = deque()
         self._work: asyncio.Task[None] | None = None
 
@@ -38,7 +44,7 @@ class Gatherer(Generic[Asked, Answer]):
         self._waiting.append((asked, future))
         if self._work is None or self._work.done():
             self._work = asyncio.create_task(self._serve(), name="gatherer")
-        async with asyncio.timeout(SECONDS_TO_ANSWER):
+        async with asyncio.timeout(self._seconds_to_answer):
             return await future
 
     async def _serve(self) -> None:
