@@ -1,6 +1,7 @@
 """How what is owed is sent: once, in order, with patience, and honestly where it cannot be known."""
 
 import asyncio
+import random
 import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,14 +12,16 @@ from icalendar import Calendar
 from services.notifications import domain
 from services.notifications.clients import SmtpPost
 from services.notifications.domain import Rule
+from services.notifications.sender import Sender
 from services.notifications.settings import SmtpServer
 from shared.events.catalogue import JoiningChanged, JoinLink, WorkshopRescheduled
 from shared.events.registration import EnrolmentFact, EnrolmentWithdrawn, PersonRegistered
-from tests.operations.notifications.conftest import House, enrolment, person, step, workshop
+from tests.operations.notifications.conftest import CATALOGUES, House, enrolment, person, step, workshop
 from tests.operations.notifications.smtp import ACCEPTED, HANGS_UP
 from tests.waiting import eventually
 
 NURIA = "nuria@example.org"
+CHANCE = random.Random(7)  # noqa: S311 - the same turns in each run
 
 
 async def enrolled(house: House, who: PersonRegistered | None = None, state: str = "confirmed") -> EnrolmentFact:
@@ -254,6 +257,31 @@ class SlowPost:
 
 def slow(house: House) -> SlowPost:
     return SlowPost(SmtpPost(SmtpServer("127.0.0.1", house.room.port, "smtp")))
+
+
+@dataclass
+class UnevenPost:
+    """Takes mails in no time or in a few turns of the loop, as chance will have it; keeps count."""
+
+    taken: list[bytes] = field(default_factory=list)
+
+    async def hand_over(self, _sender: str, _recipient: str, content: bytes) -> None:
+        """Take it."""
+        for _ in range(CHANCE.randrange(40)):
+            await asyncio.sleep(0)
+        self.taken.append(content)
+
+    async def close(self) -> None:
+        """Let go."""
+
+
+async def test_what_comes_back_while_the_sender_looks_for_lost_work_is_not_sent_again(house: House) -> None:
+    for number in range(60):
+        await enrolled(house, person(f"Núria {number}", email=f"nuria{number}@example.org"))
+    post = UnevenPost()
+    sender = Sender(house.database, house.clock, post, house.paper, CATALOGUES, house.woken, recover_every=0)
+    await sender.drain()
+    assert len(post.taken) == len(set(post.taken)) == 60
 
 
 async def test_what_a_living_sender_has_in_hand_is_left_to_it(house: House) -> None:
