@@ -1,24 +1,32 @@
 """A registration database, and words in which tests speak of workshops and requests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest_asyncio
 import uuid_utils.compat as uuids
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from services.registration import operations
+from services.registration.app import build
 from services.registration.operations import Accepted, Outcome, Request
+from services.registration.settings import RegistrationSettings
 from shared.database import Database
 from shared.errors import Problem
 from shared.events.catalogue import Session, Terms, WorkshopScheduled
 from shared.events.registration import EnrolmentForm, Organisation, Person
+from shared.web import tokens
 from tests.clock import HandClock
-from tests.conftest import MakeDatabase
+from tests.conftest import MakeUrl
 
+API = "/api/registration"
+OFFICE = Path(__file__).parents[3] / "deploy" / "demo" / "office.yaml"
 START = datetime(2027, 4, 10, 9, tzinfo=UTC)
 
 
@@ -127,6 +135,48 @@ def got(outcomes: Sequence[Outcome]) -> list[tuple[str, int | None]]:
 
 
 @pytest_asyncio.fixture
-async def desk(database: MakeDatabase, clock: HandClock) -> Desk:
-    """Give registration's operations on an empty database."""
-    return Desk(await database("registration"), clock)
+async def url(database_url: MakeUrl) -> str:
+    """Give the address of an empty database of registration."""
+    return await database_url("registration")
+
+
+@pytest_asyncio.fixture
+async def desk(url: str, clock: HandClock) -> AsyncIterator[Desk]:
+    """Give registration's operations on that database."""
+    database = Database(url, "registration")
+    yield Desk(database, clock)
+    await database.close()
+
+
+def app_of(url: str, clock: HandClock, **settings: str) -> FastAPI:
+    """Build the service without what runs beside its HTTP."""
+    fields = {
+        "database_url": url,
+        "kafka_servers": "127.0.0.1:1",
+        "public_url": "http://convoca.test/",
+        "secret_key": "k" * 40,
+        "office": OFFICE,
+        "rate_limit": "off",
+    }
+    return build(RegistrationSettings.model_validate(fields | settings), clock)
+
+
+@pytest_asyncio.fixture
+async def client(url: str, clock: HandClock) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of the service that shows nothing of itself; staff there are called rosa."""
+    app = app_of(url, clock)
+    async with app.state.service.transaction() as tx:
+        await tokens.create(tx.session, "rosa", "staff", "of-staff", clock(), days=None)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://convoca.test") as client:
+        yield client
+    await app.state.service.database.close()
+
+
+def body(place: UUID, name: str = "ada", **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+    """Make what one posts to enrol."""
+    return {
+        "workshop_id": str(place),
+        "attendance": "in_person",
+        "person": {"name": name, "email": f"{name}@example.org", "language": "ca"},
+        "accepts": ["privacy"],
+    } | changes
