@@ -1,0 +1,130 @@
+"""Starting and stopping the whole system: `convoca up`, or the same programs on Apache Kafka and PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+from aiokafka.admin import AIOKafkaAdminClient
+
+from deploy.embedded import postgres, programs
+from deploy.embedded.folder import LOOPBACK, SERVICES, Folder, FrontPort, Secrets
+from deploy.embedded.processes import Child, Program, is_ready, listens
+from tests.brokers import Parts
+from tests.deploy.running import Up, free_port
+from tests.system.stack import Stack
+from tests.system.streams import Bus
+from tests.waiting import eventually
+
+MOST_AT_ONCE = 200
+SLOWEST_ANSWER = 30.0
+
+
+@asynccontextmanager
+async def embedded(root: Path) -> AsyncIterator[Stack]:
+    """Run `convoca up`; at the end it stops with 0, and has said nothing, so none of its parts died meanwhile."""
+    up = Up(root, free_port())
+    try:
+        await asyncio.to_thread(up.ready)
+        shown = up.shown()
+        async with _client(shown["url"]) as http:
+            yield Stack(shown["url"], Bus(shown["kafka"]), http, root / "logs", folder=root)
+    finally:
+        code, _, said = await asyncio.to_thread(up.stop)
+    assert (code, said) == (0, "")
+
+
+@asynccontextmanager
+async def on_containers(parts: Parts, root: Path) -> AsyncIterator[Stack]:
+    """Run services, mail catcher and front door on the broker and the PostgreSQL of `parts`."""
+    async with AsyncExitStack() as at_end:
+        ground = _Ground.in_folder(root, parts)
+        at_end.callback(ground.folder.unlock)
+        await _forget(parts.kafka)
+        at_end.push_async_callback(_forget, parts.kafka)  # what follows this suite finds the broker as it was
+        await ground.cluster.provide()
+        front = FrontPort(0)
+        at_end.callback(front.release)
+        addresses = programs.Addresses(front.number, ground.ports)
+        http = await at_end.enter_async_context(_client(addresses.url))
+        stack = Stack(addresses.url, Bus(parts.kafka), http, ground.folder.logs, naming=ground.naming(parts))
+        await stack.convoca("migrate")
+        everything = (
+            programs.mailcatcher(addresses, ground.folder),
+            *programs.services(addresses, ground.folder, ground.secrets, ground.cluster.urls()),
+            programs.front(addresses, ground.folder),
+        )
+        children = [Child(program, ground.folder.logs) for program in everything]
+        at_end.push_async_callback(_stop, children)
+        await asyncio.gather(*(_start(child, addresses) for child in children))
+        yield stack
+        assert [child.name for child in children if not child.running] == []
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """A folder, and databases and a broker that are somebody else's."""
+
+    folder: Folder
+    secrets: Secrets
+    ports: dict[str, int]
+    cluster: postgres.Cluster
+
+    @classmethod
+    def in_folder(cls, root: Path, parts: Parts) -> "_Ground":
+        folder = Folder(root)
+        folder.lock()
+        database, kafka = urlsplit(parts.postgres), urlsplit(f"//{parts.kafka}")
+        assert {database.hostname, kafka.hostname} == {LOOPBACK}
+        secrets = folder.secrets().model_copy(update={"superuser": database.password})
+        ports = folder.ports(programs.PORTS) | {"broker": kafka.port or 0, "postgres": database.port or 0}
+        return cls(folder, secrets, ports, postgres.Cluster(folder.postgres, ports["postgres"], secrets, None))
+
+    def naming(self, parts: Parts) -> dict[str, str]:
+        """Give the settings by which the command finds it."""
+        urls = {f"CONVOCA_{service.upper()}_DATABASE_URL": url for service, url in self.cluster.urls().items()}
+        return {**urls, "CONVOCA_KAFKA_SERVERS": parts.kafka}
+
+
+def _client(url: str) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=MOST_AT_ONCE)
+    return httpx.AsyncClient(base_url=url, limits=limits, timeout=SLOWEST_ANSWER, trust_env=False)
+
+
+async def _start(child: Child, addresses: programs.Addresses) -> None:
+    await child.start()
+    if child.name in SERVICES:
+        probe = partial(is_ready, addresses.ports[child.name], f"/api/{child.name}/health/ready")
+    else:
+        probe = partial(listens, addresses.front if child.name == "front" else addresses.ports["mailbox"])
+    await child.becomes_ready(probe)
+
+
+async def _stop(children: list[Child]) -> None:
+    """Stop the front door first; each ends by itself, with 0."""
+    codes = {}
+    for names in (("front",), SERVICES, ("mailcatcher",)):
+        named = [child for child in children if child.name in names]
+        await asyncio.gather(*(child.stop(asyncio.Event()) for child in named))
+        codes |= {child.name: await child.ended() for child in named}
+    assert codes == dict.fromkeys(codes, 0)
+
+
+async def _forget(kafka: str) -> None:
+    """Delete every topic, which other suites may have left on this broker."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        if known := [name for name in await admin.list_topics() if not name.startswith("__")]:
+            await admin.delete_topics(known)
+
+        async def none() -> bool:
+            return all(name.startswith("__") for name in await admin.list_topics())
+
+        await eventually(none, "the topics to be gone")
+    finally:
+        await admin.close()
