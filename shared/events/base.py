@@ -9,7 +9,8 @@ from shared.events.topics import Topic
 Language = Literal["ca", "es", "en"]
 Attendance = Literal["in_person", "online"]
 OrganisationKind = Literal["city", "supramunicipal", "company", "sme", "investor", "research_centre", "other"]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000, pattern=r"^[^\x00]*$")]
+"""What people read; PostgreSQL keeps no null character."""
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Localised = dict[Language, Text]

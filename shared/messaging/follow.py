@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from shared.database import Transaction
-from shared.errors import Conflict, NotFound, Problem
+from shared.errors import Conflict, Invalid, NotFound, Problem
 from shared.events.base import Event
 from shared.events.topics import Topic
 from shared.messaging.dead_letters import Fault
@@ -41,7 +41,8 @@ def verdict_on(problem: Problem) -> Verdict:
         return Waits(problem.slug)
     if isinstance(problem, Conflict):
         return Refused(problem.slug, problem.detail)
-    return Fault(problem.slug, problem.detail)
+    fields = problem.fields if isinstance(problem, Invalid) else ()
+    return Fault(problem.slug, "; ".join([problem.detail, *(f"{name}: {fault}" for name, fault in fields)]))
 
 
 @dataclass(slots=True)

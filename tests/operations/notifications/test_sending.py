@@ -6,12 +6,15 @@ import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import asyncpg
 import pytest
 from icalendar import Calendar
+from sqlalchemy.exc import DBAPIError
 
 from services.notifications import domain
 from services.notifications.clients import SmtpPost
 from services.notifications.domain import Rule
+from services.notifications.operations.send import take_due
 from services.notifications.sender import Sender
 from services.notifications.settings import SmtpServer
 from shared.events.catalogue import JoiningChanged, JoinLink, WorkshopRescheduled
@@ -261,14 +264,13 @@ def slow(house: House) -> SlowPost:
 
 @dataclass
 class UnevenPost:
-    """Takes mails in no time or in a few turns of the loop, as chance will have it; keeps count."""
+    """Takes mails as fast or as slowly as the database takes a statement, as chance will have it; keeps count."""
 
     taken: list[bytes] = field(default_factory=list)
 
     async def hand_over(self, _sender: str, _recipient: str, content: bytes) -> None:
         """Take it."""
-        for _ in range(CHANCE.randrange(40)):
-            await asyncio.sleep(0)
+        await asyncio.sleep(CHANCE.random() * 0.01)
         self.taken.append(content)
 
     async def close(self) -> None:
@@ -280,7 +282,14 @@ async def test_what_comes_back_while_the_sender_looks_for_lost_work_is_not_sent_
         await enrolled(house, person(f"Núria {number}", email=f"nuria{number}@example.org"))
     post = UnevenPost()
     sender = Sender(house.database, house.clock, post, house.paper, CATALOGUES, house.woken, recover_every=0)
-    await sender.drain()
+    running = asyncio.create_task(sender.run())
+
+    async def all_sent() -> bool:
+        return not await house.notices(rule=Rule.CONFIRMED, state="owed")
+
+    await eventually(all_sent, "all mails to be sent")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     assert len(post.taken) == len(set(post.taken)) == 60
 
 
@@ -420,3 +429,40 @@ async def test_a_refused_recipient_does_not_spoil_the_connection_for_the_next(ho
         await house.send()
 
     assert [mail.recipient for mail in house.room.received] == [NURIA, "marta@example.org"]
+
+
+async def test_a_database_that_goes_away_while_a_mail_is_on_its_way_leaves_nothing_in_doubt(house: House) -> None:
+    await enrolled(house)
+    post = slow(house)
+    sender = house.sender_by(post)
+    running = asyncio.create_task(sender.run())
+    await eventually(post.has_taken, "a mail on its way")
+    admin = await asyncpg.connect(
+        house.database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    )
+    await admin.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await admin.close()
+    post.may_answer.set()
+    with pytest.raises(DBAPIError):
+        await running
+
+    await sender.drain()
+
+    (notice,) = await house.notices(rule=Rule.CONFIRMED)
+    assert (notice.state, notice.attempts, len(house.room.to(NURIA))) == ("sent", 1, 1)
+
+
+async def test_what_a_sender_claimed_without_hearing_so_is_sent_without_doubt(house: House) -> None:
+    """A commit may succeed though its answer is lost: the claim stands, and no mail has gone."""
+    await enrolled(house)
+    sender = house.sender()
+    async with house.database.transaction(house.clock()) as tx:
+        assert await take_due(tx, sender.claim, 1, {})
+
+    await sender.drain()
+
+    (notice,) = await house.notices(rule=Rule.CONFIRMED)
+    assert (notice.state, notice.attempts, len(house.room.to(NURIA))) == ("sent", 1, 1)
