@@ -87,12 +87,12 @@ class SmtpPost:
         try:
             await _envelope(client, sender, recipient)
             await _content(client, content)
-        except (Unreachable, InDoubt, asyncio.CancelledError):
-            client.close()
-            raise
-        except Undelivered:
+        except (Deferred, Refused):
             if await _began_anew(client):
                 self._resting.append((time.monotonic(), client))
+            raise
+        except BaseException:
+            client.close()
             raise
         self._resting.append((time.monotonic(), client))
 

@@ -7,19 +7,17 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 import structlog
 from prometheus_client import Counter, Histogram
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifications import domain
-from services.notifications.clients import InDoubt, Post, Refused, Undelivered, Unreachable
-from services.notifications.operations import send
+from services.notifications.clients import Post, Undelivered, Unreachable
+from services.notifications.operations import outcome, send
 from services.notifications.operations.send import Sending, Settled
 from services.notifications.rendering.letter import Paper, Unaddressable
 from services.notifications.rendering.mail import write
-from services.notifications.repository.sending import Mark, announce
+from services.notifications.repository.sending import announce
 from shared.database import Database, passes
 from shared.observability import where
 from shared.web.i18n import Catalogues
@@ -40,7 +38,6 @@ SECONDS_BETWEEN_RECOVERIES = 2.0
 SECONDS_TO_FINISH = 3.0
 LONGEST_PAUSE = 15.0
 LARGEST_CLAIM = 2**31 - 1
-Ending = Literal["sent", "failed", "uncertain"]
 
 
 @dataclass(slots=True)
@@ -92,7 +89,7 @@ class Sender:
         self._woken = woken
         self._recover_every = recover_every
         self._staff = {each.name: each for each in paper.office.staff}
-        self._claim = secrets.randbelow(LARGEST_CLAIM) + 1
+        self.claim = _number()
         self._under_way: dict[asyncio.Task[Settled], Sending] = {}
         self._settled: list[Settled] = []
         self._outage = Outage()
@@ -119,16 +116,19 @@ class Sender:
         async with self._database.engine.connect() as presence:
             await presence.execution_options(isolation_level="AUTOCOMMIT")
             self._next_recovery = 0.0
-            while await self._turn(presence) or self._under_way or self._settled:
+            while await self._turn(presence) or self._holds():
                 if self._under_way:
                     await asyncio.wait(self._under_way)
+
+    def _holds(self) -> bool:
+        return bool(self._under_way or self._settled)
 
     async def _turn(self, presence: AsyncConnection) -> int:
         """Mark what has come back and send on what is due, in one transaction; answers how many went."""
         now = asyncio.get_running_loop().time()
         recovering = now >= self._next_recovery
-        if recovering:
-            await announce(presence, self._claim)
+        if recovering and not await announce(presence, self.claim) and not self._holds():
+            self.claim = _number()  # somebody else's, or of a connection of ours that the server has not yet missed
         free = self._outage.allows(now, AT_ONCE - len(self._under_way), len(self._under_way))
         settled = tuple(self._settled)
         # Taken now: what comes back while the transaction runs is ours still, though no longer under way.
@@ -136,10 +136,10 @@ class Sender:
         if not (settled or free or recovering):
             return 0
         async with self._database.transaction(self._clock()) as tx:
-            await send.settle(tx, self._claim, settled)
+            await send.settle(tx, self.claim, settled)
             if recovering:
-                await send.recover(tx, self._claim, in_hand)
-            taken = await send.take_due(tx, self._claim, free, self._staff) if free else []
+                await send.recover(tx, self.claim, in_hand)
+            taken = await send.take_due(tx, self.claim, free, self._staff) if free else []
         del self._settled[: len(settled)]
         if recovering:
             self._next_recovery = now + self._recover_every
@@ -155,70 +155,28 @@ class Sender:
             mail = write(sending.letter, self._paper, self._catalogues)
             await self._post.hand_over(mail.sender, mail.recipient, mail.content)
         except Undelivered as error:
-            return self._undelivered(sending, error)
+            if isinstance(error, Unreachable):
+                self._outage.begin(asyncio.get_running_loop().time())
+            return outcome.undelivered(sending, error, self._clock(), random.random())  # noqa: S311 - spreads retries
         except Unaddressable:
-            return self._ended(sending, "failed", "address-unusable")
+            return outcome.given_up(sending, "address-unusable")
         except Exception as error:  # noqa: BLE001 - a mail that cannot be written must not keep the others
             rule, notice = sending.letter.rule.value, str(sending.notice_id)
             # Neither message nor trace, for they may repeat what the mail holds.
             log.error("mail-not-written", notice=notice, rule=rule, error=type(error).__name__, at=where(error))  # noqa: TRY400
-            return self._again(sending, "unwritable")
+            return outcome.unwritable(sending, self._clock(), random.random())  # noqa: S311 - likewise
         self._outage.end()
         now = self._clock()
         DELAY.observe((now - sending.due_at).total_seconds())
-        if sending.in_doubt:
-            return self._ended(sending, "uncertain", "interrupted", now)
-        return self._ended(sending, "sent", None, now)
-
-    def _undelivered(self, sending: Sending, error: Undelivered) -> Settled:
-        match error:
-            case Unreachable():
-                self._outage.begin(asyncio.get_running_loop().time())
-                return self._again(sending, error.reason, tried=False)
-            case InDoubt():
-                return self._doubted(sending, error.reason)
-            case Refused():
-                return self._ended(sending, "uncertain" if sending.in_doubt else "failed", error.reason)
-            case _:
-                return self._again(sending, error.reason)
-
-    def _again(self, sending: Sending, reason: str, *, tried: bool = True) -> Settled:
-        now = self._clock()
-        if now - sending.owed_since > domain.PATIENCE:
-            return self._ended(sending, "uncertain" if sending.in_doubt else "failed", reason)
-        wait = domain.retry_after(sending.attempts, random.random())  # noqa: S311 - it only spreads the retries
-        due_at = now + wait if tried else now
-        mark = Mark(sending.notice_id, "owed", due_at, reason, in_doubt=sending.in_doubt, tried=tried)
-        NOTICES.labels(sending.letter.rule.value, "retried").inc()
-        return Settled(sending, mark)
-
-    def _doubted(self, sending: Sending, reason: str) -> Settled:
-        """Let what may have been taken go once more, and then no more."""
-        if sending.in_doubt:
-            return self._ended(sending, "uncertain", reason)
-        due_at = self._clock() + domain.retry_after(sending.attempts, random.random())  # noqa: S311 - as above
-        return Settled(sending, Mark(sending.notice_id, "owed", due_at, reason, in_doubt=True))
-
-    def _ended(self, sending: Sending, state: Ending, reason: str | None, sent_at: datetime | None = None) -> Settled:
-        NOTICES.labels(sending.letter.rule.value, state).inc()
-        if state == "failed":
-            log.warning("notice-failed", notice=str(sending.notice_id), rule=sending.letter.rule.value, reason=reason)
-        mark = Mark(
-            sending.notice_id,
-            state,
-            sending.due_at,
-            reason,
-            language=sending.letter.language,
-            sent_at=sent_at,
-            in_doubt=sending.in_doubt,
-        )
-        return Settled(sending, mark)
+        return outcome.accepted(sending, now)
 
     def _came_back(self, task: asyncio.Task[Settled]) -> None:
         del self._under_way[task]
         if task.cancelled():
             return  # it stays claimed, and whoever takes it up will be in doubt
-        self._settled.append(task.result())
+        settled = task.result()
+        self._settled.append(settled)
+        _count(settled)
         if len(self._settled) >= AT_ONCE - len(self._under_way) or self._outage.pause:
             self._woken.set()
         else:
@@ -235,7 +193,7 @@ class Sender:
             await asyncio.gather(*late, return_exceptions=True)
         try:
             async with self._database.transaction(self._clock()) as tx:
-                await send.settle(tx, self._claim, tuple(self._settled))
+                await send.settle(tx, self.claim, tuple(self._settled))
             self._settled.clear()
         except Exception as error:
             if not passes(error):
@@ -246,3 +204,14 @@ class Sender:
     async def close(self) -> None:
         """Take leave of the SMTP server."""
         await self._post.close()
+
+
+def _number() -> int:
+    return secrets.randbelow(LARGEST_CLAIM) + 1
+
+
+def _count(settled: Settled) -> None:
+    mark, rule = settled.mark, settled.sending.letter.rule.value
+    NOTICES.labels(rule, "retried" if mark.state == "owed" else mark.state).inc()
+    if mark.state == "failed":
+        log.warning("notice-failed", notice=str(mark.notice_id), rule=rule, reason=mark.reason)

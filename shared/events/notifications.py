@@ -21,7 +21,7 @@ class NoticeFact(Event):
 
 
 class NoticeSent(NoticeFact, type="notice.sent"):
-    """SMTP accepted it; `reason` is `uncertain` where it may have accepted it once before."""
+    """SMTP accepted it; a `reason` says why that, or whether it did so once only, is uncertain."""
 
 
 class NoticeFailed(NoticeFact, type="notice.failed"):
