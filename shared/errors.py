@@ -42,5 +42,9 @@ class Invalid(Problem):
         self.fields = list(fields)
 
 
+class Malformed(Problem):
+    """It cannot be read, so that nothing can be said of its content."""
+
+
 class Unavailable(Problem):
     """Something that we stand on does not answer; the same request may be sent again in a while."""

@@ -25,6 +25,7 @@ from shared.messaging.follow import Followers
 from shared.messaging.relay import Relay
 from shared.observability import configure_logs, where
 from shared.settings import ServiceSettings, SettingsError, read_office
+from shared.web import events
 
 log = structlog.get_logger()
 Clock = Callable[[], datetime]
@@ -32,7 +33,7 @@ SECONDS_BETWEEN_CHECKS = 2.0
 SECONDS_TO_ANSWER = 2.0
 SECONDS_TO_DRAIN = 4.0
 SECONDS_FOR_REQUESTS = 5
-SECONDS_TO_TEND = 0.25
+SECONDS_BETWEEN_TENDINGS = 0.25
 
 
 def utc_now() -> datetime:
@@ -71,6 +72,11 @@ class Service:
         self.loops: list[Loop] = []
         self.down: tuple[str, ...] = ("starting",)
         self._broker: KafkaBroker | None = None
+        self._to_tend = asyncio.Event()
+
+    def tend_now(self) -> None:
+        """Say that something in the waiting place is due already."""
+        self._to_tend.set()
 
     def transaction(
         self, cause: Envelope | None = None, correlation_id: str | None = None
@@ -127,9 +133,12 @@ class Service:
 
     async def _tend(self) -> None:
         while True:
+            self._to_tend.clear()
             for consumer in self.consumers:
                 await consumer.tend()
-            await asyncio.sleep(SECONDS_TO_TEND)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SECONDS_BETWEEN_TENDINGS):
+                    await self._to_tend.wait()
 
     async def _pulse(self) -> None:
         while True:
@@ -174,6 +183,9 @@ def application(service: Service) -> FastAPI:
     app.state.service = service
     app.state.office = read_office(service.settings.office)
     app.include_router(_health(service), prefix=prefix, include_in_schema=False)
+    for consumer in service.consumers:
+        if consumer.subscription.inbound:
+            app.include_router(events.router(service.name, consumer), prefix=prefix)
     return app
 
 

@@ -63,7 +63,7 @@ class Consumer:
 
     async def take(self, records: Sequence[Record]) -> None:
         """Settle every record; raises only what passes (database, network), and then nothing of it is lost."""
-        opened = [letter for record in records if (letter := self._open(record))]
+        opened = [letter for record in records if (letter := self.open(record))]
         if not opened:
             return
         try:
@@ -73,6 +73,16 @@ class Consumer:
                 raise
             for letter in opened:
                 await self._alone(letter)
+
+    async def accept(self, letter: Opened) -> None:
+        """Take an event that came otherwise than by Kafka: from here on it goes the way of one that waits, due at once.
+
+        It shares its identity with the same event on Kafka; one that is known is left as it is. `letter` has no fault.
+        """
+        async with self.database.transaction(self.clock(), letter.envelope) as tx:
+            if await inbox.admit(tx.session, self.subscription.name, [letter.identity], tx.now):
+                await parking.park(tx.session, self.subscription.name, [(letter.record, "accepted")], tx.now, tx.now)
+                await inbox.note(tx.session, self.subscription.name, [inbox.Outcome(letter.identity, "accepted")])
 
     async def tend(self) -> None:
         """Try again what waits and is due; raises only what passes."""
@@ -87,7 +97,7 @@ class Consumer:
             after = parked.id
             await self._again(parked)
 
-    def _open(self, record: Record) -> Opened | None:
+    def open(self, record: Record) -> Opened | None:
         """Look into a record; None for an event of our own that is nothing to us."""
         publisher = publishers.publisher_of(record.topic)
         try:
@@ -151,7 +161,7 @@ class Consumer:
                 await self._settle(tx, [(letter, verdict)], attempts=attempt)
 
     async def _again(self, parked: parking.Parked) -> None:
-        letter = self._open(parked.record)
+        letter = self.open(parked.record)
         if letter is None:
             letter = Opened(parked.record, _position(parked.record), fault=Fault("unknown-type", "no longer taken"))
         verdict = letter.fault or await self._released(parked, letter)
@@ -188,6 +198,8 @@ class Consumer:
             if isinstance(verdict, Waits):
                 if tx.now - parked.parked_at < self.subscription.patience:
                     await parking.wait_longer(tx.session, parked, verdict.reason, tx.now)
+                    waits = inbox.Outcome(letter.identity, "waiting", verdict.reason)
+                    await inbox.note(tx.session, self.subscription.name, [waits])
                     return
                 verdict = Fault(verdict.reason, "what it refers to did not come while we waited")
             await parking.release(tx.session, parked, self.subscription.name, tx.now)

@@ -75,3 +75,13 @@ async def note(session: AsyncSession, consumer: str, outcomes: Sequence[Outcome]
                 "details": [each.detail for each in outcomes],
             },
         )
+
+
+async def outcome_of(session: AsyncSession, consumer: str, identity: Identity) -> Outcome | None:
+    """Tell what became of an event; None where `consumer` has not seen it."""
+    rows = await session.execute(
+        text("SELECT outcome, detail FROM inbox WHERE consumer = :consumer AND source = :source AND id = :id"),
+        {"consumer": consumer, **identity._asdict()},
+    )
+    row = rows.one_or_none()
+    return None if row is None else Outcome(identity, row.outcome, row.detail)

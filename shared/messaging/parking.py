@@ -44,9 +44,13 @@ async def keys_that_wait(session: AsyncSession, consumer: str, keys: Iterable[Ke
 
 
 async def park(
-    session: AsyncSession, consumer: str, records: Sequence[tuple[Record, str]], now: datetime
+    session: AsyncSession,
+    consumer: str,
+    records: Sequence[tuple[Record, str]],
+    now: datetime,
+    due_at: datetime | None = None,
 ) -> None:
-    """Let records wait, each with its reason, in their order."""
+    """Let records wait, each with its reason, in their order, to be tried in a moment or at `due_at`."""
     if not records:
         return
     await session.execute(
@@ -65,7 +69,7 @@ async def park(
         {
             "consumer": consumer,
             "now": now,
-            "due": now + FIRST_WAIT,
+            "due": due_at or now + FIRST_WAIT,
             "topics": [record.topic for record, _ in records],
             "partitions": [record.partition for record, _ in records],
             "offsets": [record.offset for record, _ in records],

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.database import passes
-from shared.errors import Conflict, Forbidden, Invalid, NotFound, Problem, Unauthorised, Unavailable
+from shared.errors import Conflict, Forbidden, Invalid, Malformed, NotFound, Problem, Unauthorised, Unavailable
 from shared.observability import where
 from shared.web.forms import field_name
 from shared.web.limits import BodyLimit, Correlation, TooManyRequests
@@ -28,6 +28,7 @@ PLACES = {"body", "query", "path", "header", "cookie"}
 log = structlog.get_logger()
 
 _STATUS: Mapping[type[Problem], int] = {
+    Malformed: 400,
     NotFound: 404,
     Conflict: 409,
     Forbidden: 403,

@@ -127,7 +127,24 @@ async def require_staff(request: Request, bearer: Bearer) -> Caller:
     return caller
 
 
+async def require_publisher(request: Request, bearer: Bearer) -> Caller:
+    """Let an outside system in: raises Unauthorised without a token, Forbidden for one that is no publisher's."""
+    if bearer is None:
+        slug = "no-token"
+        raise Unauthorised(slug, "This is for publishers: send the bearer token that came with yours.")
+    try:
+        caller = await caller_of(request, bearer.credentials)
+    except Unauthorised as error:
+        slug = "unknown-token"
+        raise Forbidden(slug, error.detail) from None
+    if caller.scope != "publisher":
+        slug = "wrong-scope"
+        raise Forbidden(slug, "This token is not a publisher's.")
+    return caller
+
+
 Staff = Annotated[Caller, Depends(require_staff)]
+Publisher = Annotated[Caller, Depends(require_publisher)]
 
 
 def _text(raw: bytes) -> str:
