@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from typing import Annotated
 from uuid import UUID
 
@@ -20,20 +21,22 @@ from services.registration.schemas import (
     EnrolmentRequest,
     EnrolmentShown,
 )
-from shared.errors import Forbidden, Problem, Unauthorised
+from shared.errors import Forbidden, Invalid, Problem, Unauthorised
 from shared.events.registration import SeatCount
 from shared.runtime import Service
 from shared.web.pagination import LARGEST_LIMIT, Page, Paged
 from shared.web.tokens import Bearer, Staff, require_staff
 
 router = APIRouter(tags=["enrolments"])
+KEY = re.compile(r"[\x20-\x7e]{1,200}")
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "With the same key the same body is answered the same, for 24 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would take for the beginning of a formula (CWE-1236)."""
-
-
-async def paced(request: Request) -> None:
-    """Hold an address to its pace; raises TooManyRequests."""
-    await _desk(request).rate_limit(request)
 
 
 async def holder(
@@ -62,17 +65,14 @@ async def holder(
 Holder = Annotated[str, Depends(holder)]
 
 
-@router.post("/enrolments", status_code=201, dependencies=[Depends(paced)], response_model=EnrolmentAccepted)
-async def enrol(
-    request: Request,
-    body: EnrolmentRequest,
-    idempotency_key: Annotated[
-        str | None, Header(min_length=1, max_length=200, description="honoured for 24 hours")
-    ] = None,
-) -> Response:
+@router.post(
+    "/enrolments", status_code=201, response_model=EnrolmentAccepted, openapi_extra={"parameters": [IDEMPOTENCY_KEY]}
+)
+async def enrol(request: Request, body: EnrolmentRequest) -> Response:
     """Ask for a seat: the answer says whether it is confirmed, waits in the queue or awaits approval."""
     desk = _desk(request)
-    outcome = await desk.enrol(Keyed(Asked(body.workshop_id, body), idempotency_key))
+    await desk.rate_limit(request)
+    outcome = await desk.enrol(Keyed(Asked(body.workshop_id, body), _idempotency_key(request)))
     if isinstance(outcome, Problem):
         raise outcome
     answer = EnrolmentAccepted.of(outcome, desk.manage_url(outcome.enrolment_id))
@@ -142,6 +142,14 @@ async def seats(request: Request, workshop_id: UUID) -> dict[Attendance, SeatCou
     """Tell how many seats there are and how many are taken, per way of attending."""
     async with _service(request).transaction() as tx:
         return await operations.seats_of(tx, workshop_id)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    """Read the header by hand: this is the busiest endpoint, and FastAPI takes its time over each parameter."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not KEY.fullmatch(key):
+        raise Invalid("The key is not one.", [("Idempotency-Key", "must have 1 to 200 printable ASCII characters")])
+    return key
 
 
 async def _as_csv(request: Request, workshop_id: UUID) -> str:

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from services.registration import operations
-from services.registration.api import paced
 from services.registration.desk import Desk
 from services.registration.operations import Keyed, Offer
 from services.registration.operations import Request as Asked
@@ -41,7 +40,7 @@ async def enrol_form(request: Request, slug: str) -> Response:
 @router.post("/enrol/{slug}")
 async def enrol(request: Request, slug: str) -> Response:
     """Enrol; what is wrong is said beside its field, and a second click takes no second seat."""
-    await paced(request)
+    await _desk(request).rate_limit(request)
     offer = await _offer(request, slug)
     form = Form.read(await request.form())
     filled = _filled(form)

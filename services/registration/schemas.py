@@ -9,7 +9,8 @@ from pydantic.config import JsonDict
 
 from services.registration.domain import Attendance, State
 from services.registration.operations import Accepted, Life
-from services.registration.repository.enrolments import Enrolment, Listed
+from services.registration.repository.enrolments import Enrolment
+from services.registration.repository.histories import Listed
 from shared.events.registration import EnrolmentForm
 
 EXAMPLE: JsonDict = {

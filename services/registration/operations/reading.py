@@ -7,8 +7,9 @@ from services.registration.domain import Attendance, Closed, closed_because
 from services.registration.operations.leaving import find
 from services.registration.operations.refusals import unknown_workshop
 from services.registration.operations.seating import on_offer
-from services.registration.repository import enrolments, people, seats, workshops
-from services.registration.repository.enrolments import Enrolment, Listed, Step
+from services.registration.repository import histories, people, seats, workshops
+from services.registration.repository.enrolments import Enrolment
+from services.registration.repository.histories import Listed, Step
 from services.registration.repository.people import Named
 from services.registration.repository.workshops import Rules
 from shared.database import Transaction
@@ -47,7 +48,7 @@ class Part:
 async def life(tx: Transaction, enrolment_id: UUID) -> Life:
     """Read an enrolment and how it came to be; raises NotFound."""
     enrolment = await find(tx, enrolment_id)
-    return Life(enrolment, await enrolments.steps(tx.session, enrolment_id))
+    return Life(enrolment, await histories.steps(tx.session, enrolment_id))
 
 
 async def seats_of(tx: Transaction, workshop_id: UUID) -> dict[Attendance, SeatCount]:
@@ -62,7 +63,7 @@ async def taking_part(tx: Transaction, workshop_id: UUID, after: int, limit: int
     """Read who takes part in a workshop, or did, in the order of acceptance; raises NotFound."""
     if not await workshops.rules_of(tx.session, {workshop_id}):
         raise unknown_workshop()
-    return await enrolments.listed(tx.session, workshop_id, after, limit)
+    return await histories.listed(tx.session, workshop_id, after, limit)
 
 
 async def offer(tx: Transaction, slug: str) -> Offer:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registration.domain import Attendance, State, Waiting
 
-_COLUMNS = """e.enrolment_id, e.workshop_id, e.person_id, e.organisation_id, e.attendance, e.state, e.number,
+COLUMNS = """e.enrolment_id, e.workshop_id, e.person_id, e.organisation_id, e.attendance, e.state, e.number,
     e.sequence, e.accepted_at, e.requested_at, e.updated_at, e.reason, e.by"""
 _ADD = text(
     """
@@ -55,7 +55,7 @@ _MOVE = text(
 )
 _ONE = text(
     f"""
-    SELECT {_COLUMNS}, CASE WHEN e.state = 'waitlisted' THEN (
+    SELECT {COLUMNS}, CASE WHEN e.state = 'waitlisted' THEN (
         SELECT count(*) FROM enrolments q WHERE q.workshop_id = e.workshop_id AND q.attendance = e.attendance
             AND q.state = 'waitlisted' AND q.number <= e.number) END AS waitlist_position
     FROM enrolments e WHERE e.enrolment_id = :id
@@ -69,14 +69,14 @@ _PLACE = text(
 )
 _LIVE = text(
     f"""
-    SELECT {_COLUMNS}, NULL AS waitlist_position FROM enrolments e WHERE e.workshop_id = :id
+    SELECT {COLUMNS}, NULL AS waitlist_position FROM enrolments e WHERE e.workshop_id = :id
         AND e.state IN ('pending_approval', 'confirmed', 'waitlisted', 'offered')
     ORDER BY e.number
     """  # noqa: S608
 )
 _QUEUE = text(
     f"""
-    SELECT {_COLUMNS}, NULL AS waitlist_position FROM enrolments e
+    SELECT {COLUMNS}, NULL AS waitlist_position FROM enrolments e
     JOIN unnest(CAST(:workshop_ids AS uuid[]), CAST(:attendances AS text[])) AS t (workshop_id, attendance)
         ON e.workshop_id = t.workshop_id AND e.attendance = t.attendance
     WHERE e.state = 'waitlisted' ORDER BY e.number
@@ -89,20 +89,6 @@ _HELD = text(
         AND organisation_id IS NOT NULL
     GROUP BY workshop_id, organisation_id
     """
-)
-_STEPS = text("SELECT at, before, after, by, reason FROM steps WHERE enrolment_id = :id ORDER BY sequence")
-_LIST = text(
-    f"""
-    SELECT {_COLUMNS}, q.place AS waitlist_position, p.name AS person_name, p.email, p.language,
-        o.name AS organisation_name, o.kind, o.country, o.population
-    FROM enrolments e JOIN people p USING (person_id)
-    LEFT JOIN (
-        SELECT enrolment_id, row_number() OVER (PARTITION BY attendance ORDER BY number) AS place
-        FROM enrolments WHERE workshop_id = :id AND state = 'waitlisted'
-    ) q ON q.enrolment_id = e.enrolment_id
-    LEFT JOIN organisations o ON o.organisation_id = e.organisation_id
-    WHERE e.workshop_id = :id AND e.number > :after ORDER BY e.number LIMIT :limit
-    """  # noqa: S608
 )
 
 
@@ -160,31 +146,6 @@ class New:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step of an enrolment's life."""
-
-    at: datetime
-    before: State | None
-    after: State
-    by: str
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An enrolment with who it is, as staff see it."""
-
-    enrolment: Enrolment
-    name: str
-    email: str
-    language: str
-    organisation: str | None
-    kind: str | None
-    country: str | None
-    population: int | None
-
-
 async def add(session: AsyncSession, enrolments: Sequence[New], privacy_version: str, now: datetime) -> dict[UUID, int]:
     """Add enrolments in the order given, each with its first step; answers the number of each."""
     rows = await session.execute(
@@ -227,7 +188,7 @@ async def move(session: AsyncSession, moves: Sequence[tuple[Enrolment, Enrolment
 async def one(session: AsyncSession, enrolment_id: UUID) -> Enrolment | None:
     """Read one enrolment, with its place if it waits."""
     row = (await session.execute(_ONE, {"id": enrolment_id})).one_or_none()
-    return None if row is None else _enrolment(row)
+    return None if row is None else enrolment_of(row)
 
 
 async def place(session: AsyncSession, enrolment: Enrolment) -> int:
@@ -240,7 +201,7 @@ async def place(session: AsyncSession, enrolment: Enrolment) -> int:
 
 async def live(session: AsyncSession, workshop_id: UUID) -> list[Enrolment]:
     """Read those of a workshop who still may take part, first accepted first."""
-    return [_enrolment(row) for row in await session.execute(_LIVE, {"id": workshop_id})]
+    return [enrolment_of(row) for row in await session.execute(_LIVE, {"id": workshop_id})]
 
 
 async def queue(session: AsyncSession, ways: Collection[tuple[UUID, Attendance]]) -> list[Enrolment]:
@@ -248,7 +209,7 @@ async def queue(session: AsyncSession, ways: Collection[tuple[UUID, Attendance]]
     if not ways:
         return []
     parameters = {"workshop_ids": [workshop for workshop, _ in ways], "attendances": [way for _, way in ways]}
-    return [_enrolment(row) for row in await session.execute(_QUEUE, parameters)]
+    return [enrolment_of(row) for row in await session.execute(_QUEUE, parameters)]
 
 
 async def held(session: AsyncSession, workshop_ids: Collection[UUID]) -> Mapping[UUID, Mapping[UUID, int]]:
@@ -260,31 +221,8 @@ async def held(session: AsyncSession, workshop_ids: Collection[UUID]) -> Mapping
     return dict(counts)
 
 
-async def steps(session: AsyncSession, enrolment_id: UUID) -> list[Step]:
-    """Read the life of an enrolment, first step first."""
-    rows = await session.execute(_STEPS, {"id": enrolment_id})
-    return [Step(row.at, row.before, row.after, row.by, row.reason) for row in rows]
-
-
-async def listed(session: AsyncSession, workshop_id: UUID, after: int, limit: int) -> list[Listed]:
-    """Read the enrolments of a workshop whose number is above `after`, `limit` at the most, in their order."""
-    rows = await session.execute(_LIST, {"id": workshop_id, "after": after, "limit": limit})
-    return [
-        Listed(
-            _enrolment(row),
-            row.person_name,
-            row.email,
-            row.language,
-            row.organisation_name,
-            row.kind,
-            row.country,
-            row.population,
-        )
-        for row in rows
-    ]
-
-
-def _enrolment(row: Row[Any]) -> Enrolment:
+def enrolment_of(row: Row[Any]) -> Enrolment:
+    """Read an enrolment of a row that has `COLUMNS` and `waitlist_position`."""
     return Enrolment(
         row.enrolment_id,
         row.workshop_id,
