@@ -18,6 +18,8 @@ LONGEST_PAUSE = 5.0
 """Seconds before a part that died is started again: doubled from the first to the longest."""
 STEADY = 30.0
 """Seconds that a part must live for the pause to be short again."""
+POLITE = 16.0
+"""Seconds of a stop in which parts may finish; what then still runs is ended."""
 Say = Callable[[str], None]
 Probe = Callable[[], Awaitable[bool]]
 
@@ -82,12 +84,14 @@ class Stack:
             return  # it is another's
         self._ready = False
         self.folder.hide()
+        enough = asyncio.get_running_loop().call_later(POLITE, self._hurry.set)
         for watch in self._watches.values():
             watch.cancel()
         await asyncio.gather(*self._watches.values(), return_exceptions=True)
         for names in (("front",), SERVICES, ("mailcatcher",), ("broker",), ("postgres",)):
             stops = (self._children[name].stop(self._hurry) for name in names if name in self._children)
             await asyncio.gather(*stops)
+        enough.cancel()
         if self._children:
             self._note()
         if self._front_port:

@@ -92,6 +92,16 @@ def test_a_stop_while_starting_leaves_nothing(tmp_path: Path) -> None:
     assert those_in(tmp_path) == []
 
 
+def test_a_stop_takes_less_than_20_seconds_even_where_every_part_hangs(tmp_path: Path) -> None:
+    up = Up(tmp_path, free_port())
+    up.ready()
+    for pid in up.shown()["processes"].values():
+        psutil.Process(pid).suspend()
+    code, _, _ = up.stop()
+    assert code == 0
+    until(lambda: those_in(tmp_path) == [])
+
+
 def test_a_second_up_on_the_folder_is_refused_and_leaves_the_first_alone(stack: Up) -> None:
     code, out, err = Up(stack.folder, free_port()).end()
     assert (code, out) == (1, "")
