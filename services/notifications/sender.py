@@ -34,6 +34,8 @@ AT_ONCE = 8
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_GATHER = 0.02
 """How long what was sent may wait for its mark, so that one transaction marks many."""
+SECONDS_BETWEEN_TURNS = 0.01
+"""At the least: a transaction costs as much as what it does for four mails."""
 SECONDS_BETWEEN_RECOVERIES = 2.0
 SECONDS_TO_FINISH = 3.0
 LONGEST_PAUSE = 15.0
@@ -94,6 +96,7 @@ class Sender:
         self._settled: list[Settled] = []
         self._outage = Outage()
         self._gathered_at = 0.0
+        self._last_turn = 0.0
         self._next_recovery = 0.0
 
     async def run(self) -> None:
@@ -102,6 +105,7 @@ class Sender:
             await presence.execution_options(isolation_level="AUTOCOMMIT")
             try:
                 while True:
+                    await self._leave_time_to_gather()
                     self._woken.clear()
                     if not await self._turn(presence):
                         with contextlib.suppress(TimeoutError):
@@ -119,6 +123,12 @@ class Sender:
             while await self._turn(presence) or self._holds():
                 if self._under_way:
                     await asyncio.wait(self._under_way)
+
+    async def _leave_time_to_gather(self) -> None:
+        loop = asyncio.get_running_loop()
+        if (early := self._last_turn + SECONDS_BETWEEN_TURNS - loop.time()) > 0:
+            await asyncio.sleep(early)
+        self._last_turn = loop.time()
 
     def _holds(self) -> bool:
         return bool(self._under_way or self._settled)

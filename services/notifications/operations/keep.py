@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from services.notifications.repository import copies, owing
+from services.notifications.repository import copies
 from shared.database import Transaction
 from shared.events.catalogue import JoiningChanged, WorkshopFact
 from shared.events.registration import PersonEvent
@@ -13,20 +13,17 @@ Wake = Callable[[], None]
 
 async def keep_people(tx: Transaction, deliveries: Sequence[Delivery[PersonEvent]], wake: Wake) -> None:
     """Keep the newest of people, and let go what waited for one of them to be known."""
-    await copies.save_people(
-        tx.session,
-        (
-            copies.PersonCopy(
-                person_id=each.event.person_id,
-                sequence=each.envelope.sequence or 0,
-                name=each.event.name,
-                email=each.event.email,
-                language=each.event.language,
-            )
-            for each in deliveries
-        ),
+    people = (
+        copies.PersonCopy(
+            person_id=each.event.person_id,
+            sequence=each.envelope.sequence or 0,
+            name=each.event.name,
+            email=each.event.email,
+            language=each.event.language,
+        )
+        for each in deliveries
     )
-    if await owing.hasten_people(tx.session, {each.event.person_id for each in deliveries}, tx.now):
+    if await copies.save_people(tx.session, people, tx.now):
         tx.after_commit(wake)
 
 
@@ -35,7 +32,7 @@ async def keep_workshop(
 ) -> tuple[bool, WorkshopFact | None]:
     """Keep the newest of a workshop; answers whether this is news, and how the workshop was known until then."""
     news, before = await copies.save_workshop(tx.session, fact.workshop_id, sequence, fact.model_dump_json())
-    if before is None and await owing.hasten_workshop(tx.session, fact.workshop_id, tx.now):
+    if before is None and await copies.hasten_workshop(tx.session, fact.workshop_id, tx.now):
         tx.after_commit(wake)
     return news, read_workshop(before)
 

@@ -64,5 +64,6 @@ def _ended(sending: Sending, state: Ending, reason: str | None, sent_at: datetim
         language=sending.letter.language,
         sent_at=sent_at,
         in_doubt=sending.in_doubt,
+        calendar=sending.letter.calendar.known if sent_at else None,
     )
     return Settled(sending, mark)

@@ -55,15 +55,7 @@ class Settled:
 
 
 async def settle(tx: Transaction, claim: int, settled: Sequence[Settled]) -> None:
-    """Mark what was on its way; who has been told of a date is remembered with what their calendar now holds."""
-    await sending.save_calendars(
-        tx.session,
-        [
-            (letter.enrolment_id, letter.calendar.known)
-            for letter in (each.sending.letter for each in settled if each.mark.sent_at is not None)
-            if letter.enrolment_id is not None and letter.calendar.known
-        ],
-    )
+    """Mark what was on its way; who was told of a date is remembered with what their calendar now holds."""
     await _mark(tx, claim, [each.mark for each in settled])
 
 

@@ -1,12 +1,15 @@
 """What this service keeps of others' facts: only what is newer than what it has."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from services.notifications.domain import Decision
 
 Available = Mapping[str, int | None]
 """Seats left by way of attending; None is unlimited."""
@@ -38,15 +41,20 @@ class EnrolmentCopy:
 
 _PEOPLE = text(
     """
-    INSERT INTO people (person_id, sequence, name, email, language)
-    SELECT * FROM unnest(
-        CAST(:ids AS uuid[]), CAST(:sequences AS bigint[]), CAST(:names AS text[]), CAST(:emails AS text[]),
-        CAST(:languages AS text[])
-    ) AS t (person_id, sequence, name, email, language)
-    ORDER BY person_id
-    ON CONFLICT (person_id) DO UPDATE SET sequence = excluded.sequence, name = excluded.name, email = excluded.email,
-        language = excluded.language
-    WHERE excluded.sequence > people.sequence
+    WITH saved AS (
+        INSERT INTO people (person_id, sequence, name, email, language)
+        SELECT * FROM unnest(
+            CAST(:ids AS uuid[]), CAST(:sequences AS bigint[]), CAST(:names AS text[]), CAST(:emails AS text[]),
+            CAST(:languages AS text[])
+        ) AS t (person_id, sequence, name, email, language)
+        ORDER BY person_id
+        ON CONFLICT (person_id) DO UPDATE SET sequence = excluded.sequence, name = excluded.name,
+            email = excluded.email, language = excluded.language
+        WHERE excluded.sequence > people.sequence
+    )
+    UPDATE notices SET due_at = :now, reason = NULL
+    WHERE person_id = ANY(CAST(:ids AS uuid[])) AND state = 'owed' AND claim IS NULL AND reason = :lacking
+    RETURNING notice_id
     """
 )
 _ENROLMENTS = text(
@@ -77,10 +85,10 @@ _SEATS = text(
 )
 
 
-async def save_people(session: AsyncSession, people: Iterable[PersonCopy]) -> None:
-    """Keep the newest of each person."""
+async def save_people(session: AsyncSession, people: Iterable[PersonCopy], now: datetime) -> bool:
+    """Keep the newest of each person, and make due what waited for them; tells whether anything did."""
     rows = list({each.person_id: each for each in sorted(people, key=lambda each: each.sequence)}.values())
-    await session.execute(
+    hastened = await session.scalars(
         _PEOPLE,
         {
             "ids": [each.person_id for each in rows],
@@ -88,12 +96,17 @@ async def save_people(session: AsyncSession, people: Iterable[PersonCopy]) -> No
             "names": [each.name for each in rows],
             "emails": [each.email for each in rows],
             "languages": [each.language for each in rows],
+            "now": now,
+            "lacking": Decision.LACKS_RECIPIENT.value,
         },
     )
+    return bool(hastened.all())
 
 
-async def enrolments_before(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, tuple[int, str]]:
+async def enrolments_before(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, tuple[int, str]]:
     """Give (sequence, state) of those of `ids` that are known."""
+    if not ids:
+        return {}
     rows = await session.execute(
         text("SELECT enrolment_id, sequence, state FROM enrolments WHERE enrolment_id = ANY(CAST(:ids AS uuid[]))"),
         {"ids": list(ids)},
@@ -143,6 +156,21 @@ async def save_workshop(session: AsyncSession, workshop_id: UUID, sequence: int,
         return False, before.data
     await _save(session, "workshops", workshop_id, sequence, data)
     return True, None if before is None else before.data
+
+
+async def hasten_workshop(session: AsyncSession, workshop_id: UUID, now: datetime) -> bool:
+    """Make due what waited for this workshop to be known; tells whether anything did."""
+    hastened = await session.scalars(
+        text(
+            """
+            UPDATE notices SET due_at = :now, reason = NULL
+            WHERE workshop_id = :id AND state = 'owed' AND claim IS NULL AND reason = :lacking
+            RETURNING notice_id
+            """
+        ),
+        {"id": workshop_id, "now": now, "lacking": Decision.LACKS_WORKSHOP.value},
+    )
+    return bool(hastened.all())
 
 
 async def save_joining(session: AsyncSession, workshop_id: UUID, sequence: int, data: str) -> None:

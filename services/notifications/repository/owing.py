@@ -157,27 +157,3 @@ async def last_window(session: AsyncSession, rule: Rule, subject: str) -> Window
         )
     ).one_or_none()
     return None if row is None else Window(row.opened_at, row.due_at)
-
-
-async def hasten_people(session: AsyncSession, people: Collection[UUID], now: datetime) -> bool:
-    """Make due what waited for these people to be known; tells whether anything did."""
-    return await _hasten(session, "person_id", people, Decision.LACKS_RECIPIENT, now)
-
-
-async def hasten_workshop(session: AsyncSession, workshop_id: UUID, now: datetime) -> bool:
-    """Make due what waited for this workshop to be known; tells whether anything did."""
-    return await _hasten(session, "workshop_id", [workshop_id], Decision.LACKS_WORKSHOP, now)
-
-
-async def _hasten(session: AsyncSession, column: str, ids: Collection[UUID], lacking: Decision, now: datetime) -> bool:
-    result = await session.scalars(
-        text(
-            f"""
-            UPDATE notices SET due_at = :now, reason = NULL
-            WHERE {column} = ANY(CAST(:ids AS uuid[])) AND state = 'owed' AND claim IS NULL AND reason = :lacking
-            RETURNING notice_id
-            """  # noqa: S608 - the names are this module's own
-        ),
-        {"now": now, "ids": sorted(ids), "lacking": lacking.value},
-    )
-    return bool(result.all())

@@ -61,6 +61,8 @@ class Mark:
     sent_at: datetime | None = None
     in_doubt: bool = False
     tried: bool = True
+    calendar: Entries | None = None
+    """What the holder's calendar has been told, where it was told anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,12 @@ _CLAIM = """
 """
 _MARK = text(
     """
+    WITH told AS (
+        UPDATE enrolments e SET calendar = CAST(t.calendar AS jsonb)
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:calendars AS text[])) AS t (notice_id, calendar)
+            JOIN notices n ON n.notice_id = t.notice_id AND n.claim = :claim
+        WHERE e.enrolment_id = n.enrolment_id AND t.calendar IS NOT NULL
+    )
     UPDATE notices n SET state = t.state, reason = t.reason, language = t.language, due_at = t.due_at,
         sent_at = t.sent_at, in_doubt = t.in_doubt, claim = NULL,
         attempts = n.attempts - CASE WHEN t.tried THEN 0 ELSE 1 END
@@ -144,7 +152,7 @@ def _claiming(limit: int) -> TextClause:
 
 
 async def mark(session: AsyncSession, claim: int, marks: Sequence[Mark]) -> list[tuple[str, Ended]]:
-    """Write what became of notices that this sender still holds; answers (state, notice) of each that was written."""
+    """Write what became of notices that this sender still holds; answers (state, notice) of each that it wrote."""
     if not marks:
         return []
     ordered = sorted(marks, key=lambda each: each.notice_id)
@@ -160,6 +168,7 @@ async def mark(session: AsyncSession, claim: int, marks: Sequence[Mark]) -> list
             "sent": [each.sent_at for each in ordered],
             "doubts": [each.in_doubt for each in ordered],
             "tried": [each.tried for each in ordered],
+            "calendars": [_dump(each.calendar) if each.calendar else None for each in ordered],
         },
     )
     return [(row.state, Ended(*row[:-1])) for row in rows]
@@ -185,26 +194,8 @@ async def claimed_besides(session: AsyncSession, claim: int, in_flight: Collecti
     return list(rows)
 
 
-async def save_calendars(session: AsyncSession, calendars: Sequence[tuple[UUID, Entries]]) -> None:
-    """Keep what the holders' calendars have been told, by enrolment."""
-    if calendars:
-        await session.execute(
-            text(
-                """
-                UPDATE enrolments e SET calendar = CAST(t.calendar AS jsonb)
-                FROM unnest(CAST(:ids AS uuid[]), CAST(:calendars AS text[])) AS t (enrolment_id, calendar)
-                WHERE e.enrolment_id = t.enrolment_id
-                """
-            ),
-            {
-                "ids": [enrolment for enrolment, _ in calendars],
-                "calendars": [_dump(entries) for _, entries in calendars],
-            },
-        )
-
-
 def read_calendar(calendar: str | None) -> Entries:
-    """Read what `save_calendars` kept."""
+    """Read what `mark` kept."""
     return {int(number): Entry(**entry) for number, entry in json.loads(calendar or "{}").items()}
 
 
