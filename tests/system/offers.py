@@ -1,4 +1,4 @@
-"""Workshops as staff or outside systems state them: on a day far ahead, each with a title and a join link of its own."""
+"""Workshops as staff or outside systems state them: on a day far ahead, with a title and a join link of their own."""
 
 import secrets
 from typing import Any

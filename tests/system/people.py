@@ -37,7 +37,7 @@ class Person:
         return {"name": self.name, "email": self.address, "language": self.language}
 
 
-def request(workshop: object, person: Person, **others: Any) -> dict[str, Any]:  # noqa: ANN401 - any field of a body
+def request(workshop: object, person: Person, /, **others: Any) -> dict[str, Any]:  # noqa: ANN401 - any field of a body
     """Write the body by which a person asks for a seat, for HTTP or for the bus."""
     return {
         "workshop_id": workshop,

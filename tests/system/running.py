@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.embedded import postgres, programs
 from deploy.embedded.folder import LOOPBACK, SERVICES, Folder, FrontPort, Secrets
-from deploy.embedded.processes import Child, Program, is_ready, listens
+from deploy.embedded.processes import Child, is_ready, listens
 from tests.brokers import Parts
 from tests.deploy.running import Up, free_port
 from tests.system.stack import Stack
@@ -106,7 +106,7 @@ async def _start(child: Child, addresses: programs.Addresses) -> None:
 
 async def _stop(children: list[Child]) -> None:
     """Stop the front door first; each ends by itself, with 0."""
-    codes = {}
+    codes: dict[str, int] = {}
     for names in (("front",), SERVICES, ("mailcatcher",)):
         named = [child for child in children if child.name in names]
         await asyncio.gather(*(child.stop(asyncio.Event()) for child in named))

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import httpx
 from icalendar import Calendar, Event
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from tests.deploy.running import CONVOCA, surroundings
 from tests.system.people import Person, request
@@ -21,6 +21,9 @@ from tests.waiting import eventually
 
 MANAGE_LINK = re.compile(r"https?://\S+/enrolments/([A-Za-z0-9_-]+)")
 ENDED = frozenset({"sent", "suppressed", "failed", "uncertain", "merged"})
+
+
+Lines = Annotated[str, AfterValidator(lambda text: "\n".join(text.splitlines()))]
 
 
 class Answer(BaseModel):
@@ -36,7 +39,7 @@ class Mail(Answer):
     to: str
     subject: str
     message_id: str
-    text: str
+    text: Lines
     html: str
     calendar: str | None
 
@@ -179,11 +182,11 @@ class Stack:
         """Ask how many seats there are."""
         return await self.http.get(f"/api/registration/workshops/{workshop.id}/seats")
 
-    async def ask(self, workshop: Workshop, person: Person, **others: Any) -> httpx.Response:  # noqa: ANN401
+    async def ask(self, workshop: Workshop, person: Person, /, **others: Any) -> httpx.Response:  # noqa: ANN401
         """Ask for a seat."""
         return await self.http.post("/api/registration/enrolments", json=request(str(workshop.id), person, **others))
 
-    async def enrol(self, workshop: Workshop, person: Person, **others: Any) -> Enrolled:  # noqa: ANN401
+    async def enrol(self, workshop: Workshop, person: Person, /, **others: Any) -> Enrolled:  # noqa: ANN401
         """Enrol a person; fails where they are refused."""
         answer = await self.ask(workshop, person, **others)
         assert answer.status_code == httpx.codes.CREATED, answer.text
