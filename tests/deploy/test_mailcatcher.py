@@ -130,6 +130,16 @@ def test_a_mail_cannot_run_scripts_in_the_reader(catcher: Catcher) -> None:
     assert "sandbox=" in fetch(catcher, "/mailbox/1")[1]
 
 
+@pytest.mark.parametrize(("language", "word"), [("ca", "Bústia"), ("es", "Buzón"), ("en", "Mailbox")])
+def test_its_pages_speak_three_languages(catcher: Catcher, language: str, word: str) -> None:
+    send(catcher, mail())
+    for path in ("/mailbox", "/mailbox/1", "/mailbox/7"):
+        answer = httpx.get(catcher.url + path, headers={"Accept-Language": language})
+        assert f'<html lang="{language}">' in answer.text
+        assert word in answer.text
+    assert word in httpx.get(f"{catcher.url}/mailbox?lang={language}", headers={"Accept-Language": "fr"}).text
+
+
 @pytest.mark.parametrize(("path", "status"), [("/mailbox/7", 404), ("/mailbox.json?after=x", 400)])
 def test_what_does_not_exist_is_refused(catcher: Catcher, path: str, status: int) -> None:
     assert fetch(catcher, path)[0] == status
