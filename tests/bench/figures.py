@@ -1,0 +1,101 @@
+"""What a row of the bench is, how it is shown to people and written for machines."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+REACH = {
+    "bus": 0.5,
+    "bus-textbook": 10.0,
+    "post-many": 0.6,
+    "post-rush": 1.5,
+    "mail-p50": 1.0,
+    "mail-p99": 1.0,
+    "backlog": 1.5,
+    "start": 1.0,
+    "memory": 1.0,
+}
+"""Each row, and the ratio that it must reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One row: what we measured, the limit, and their ratio, which is better when it is higher."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float
+    ratio: float
+    spread: str
+    note: str = ""
+
+    @property
+    def reach(self) -> float:
+        """The ratio that is asked for."""
+        return REACH[self.name]
+
+    @property
+    def reached(self) -> bool:
+        """Tell whether the ratio is what is asked for."""
+        return self.ratio >= self.reach
+
+
+def rate(name: str, ours: Sequence[float], limits: Sequence[float], unit: str, note: str = "") -> Figure:
+    """Make a row of several runs: the medians, and their ratio."""
+    value, limit = median(ours), median(limits)
+    return Figure(name, value, unit, limit, value / limit, f"{_span(ours)} | {_span(limits)}", note)
+
+
+def ceiling(name: str, ours: Sequence[float], most: float, unit: str, note: str = "") -> Figure:
+    """Make a row that has a ceiling in place of a limit program: the ratio is ceiling ÷ value."""
+    value = median(ours)
+    return Figure(name, value, unit, most, most / value, _span(ours), note)
+
+
+def show(figures: Iterable[Figure]) -> None:
+    """Print the table on stderr."""
+    table = Table(title="limit = measured in the same run, or a ceiling; spread = lowest–highest run, ours | limit")
+    for column, justify in (("row", "left"), ("value", "right"), ("limit", "right"), ("unit", "left")):
+        table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for column in ("ratio", "reach", ""):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("spread")
+    table.add_column("note")
+    for each in figures:
+        said = "reached" if each.reached else "short"
+        numbers = (_number(each.value), _number(each.limit), each.unit, f"{each.ratio:.2f}", f"{each.reach:g}")
+        table.add_row(each.name, *numbers, said, each.spread, each.note)
+    console = Console(stderr=True)
+    console = console if console.is_terminal else Console(stderr=True, width=200)
+    console.print(table)
+
+
+def write(path: Path, figures: Iterable[Figure]) -> None:
+    """Write the rows as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {
+            "name": each.name,
+            "value": round(each.value, 3),
+            "unit": each.unit,
+            "limit": round(each.limit, 3),
+            "ratio": round(each.ratio, 3),
+            "reach": each.reach,
+        }
+        for each in figures
+    ]
+    path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def _span(values: Sequence[float]) -> str:
+    return f"{_number(min(values))}–{_number(max(values))}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # noqa: RUF100, PLR2004
