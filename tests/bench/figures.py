@@ -60,7 +60,7 @@ def ceiling(name: str, ours: Sequence[float], most: float, unit: str, note: str 
 
 def show(figures: Iterable[Figure]) -> None:
     """Print the table on stderr."""
-    table = Table(title="limit = measured in the same run, or a ceiling; spread = lowest–highest run, ours | limit")
+    table = Table(title="limit = measured in the same run, or a ceiling; spread = lowest to highest run, ours | limit")
     for column, justify in (("row", "left"), ("value", "right"), ("limit", "right"), ("unit", "left")):
         table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     for column in ("ratio", "reach", ""):
@@ -94,7 +94,7 @@ def write(path: Path, figures: Iterable[Figure]) -> None:
 
 
 def _span(values: Sequence[float]) -> str:
-    return f"{_number(min(values))}–{_number(max(values))}"
+    return f"{_number(min(values))}..{_number(max(values))}"
 
 
 def _number(value: float) -> str:

@@ -62,9 +62,7 @@ async def _take(connection: "asyncpg.Connection[asyncpg.Record]", records: Seque
     fresh = {(row[0], row[1]) for row in await connection.fetch(rows.INBOX, sources, ids, now)}
     await connection.fetch(rows.PUBLISHERS, ["bench"])
     await connection.fetch(rows.PARKED, [each.topic for each in records], [each.key for each in records])
-    asked = [
-        from_json(record.value) for record, identity in zip(records, identities, strict=True) if identity in fresh
-    ]
+    asked = [from_json(record.value) for record, identity in zip(records, identities, strict=True) if identity in fresh]
     workshops = {UUID(each["workshop_id"]) for each in asked}
     seats = {row["workshop_id"]: row for row in await connection.fetch(rows.LOCK, workshops)}
     await connection.fetch(rows.RULES, workshops)
@@ -97,11 +95,10 @@ async def _take(connection: "asyncpg.Connection[asyncpg.Record]", records: Seque
     )
     for person, email, name, organisation in new_people:
         outbox.person(person, name, email, organisation)
-    numbers = dict(
-        await connection.fetch(
-            rows.ADD_ENROLMENTS, *([each[column] for each in enrolments] for column in range(4)), now
-        )
+    added = await connection.fetch(
+        rows.ADD_ENROLMENTS, *([each[column] for each in enrolments] for column in range(4)), now
     )
+    numbers = {row["enrolment_id"]: row["number"] for row in added}
     for one in enrolments:
         outbox.enrolment(*one, numbers[one[0]])
     await connection.execute(rows.CHANGE_SEATS, list(taken), list(taken.values()))
@@ -115,7 +112,8 @@ async def _organisations(
     connection: "asyncpg.Connection[asyncpg.Record]", names: set[str], outbox: Outbox
 ) -> dict[str, UUID]:
     identities = {f"city:ES:{name.casefold()}": name for name in names}
-    known = dict(await connection.fetch(rows.KNOWN_ORGANISATIONS, list(identities)))
+    rows_known = await connection.fetch(rows.KNOWN_ORGANISATIONS, list(identities))
+    known = {row["identity"]: row["organisation_id"] for row in rows_known}
     found = {identities[identity]: id_ for identity, id_ in known.items()}
     new = {name: uuids.uuid7() for identity, name in identities.items() if identity not in known}
     if new:

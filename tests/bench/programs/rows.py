@@ -148,7 +148,7 @@ class Outbox:
         }  # fmt: skip
         self.add("registration.organisations", "organisation.registered", organisation_id, 1, data)
 
-    def enrolment(  # noqa: D417 - the fact's own fields
+    def enrolment(
         self, enrolment_id: UUID, workshop_id: UUID, person_id: UUID, organisation_id: UUID, number: int
     ) -> None:
         """Tell of an enrolment."""

@@ -43,9 +43,7 @@ async def main(kafka: str, database: str, topic: str) -> None:
             seats = (
                 await session.exec(
                     select(SeatsOfAWay)
-                    .where(
-                        SeatsOfAWay.workshop_id == request.workshop_id, SeatsOfAWay.attendance == request.attendance
-                    )
+                    .where(SeatsOfAWay.workshop_id == request.workshop_id, SeatsOfAWay.attendance == request.attendance)
                     .with_for_update()
                 )
             ).one()
@@ -97,9 +95,7 @@ async def main(kafka: str, database: str, topic: str) -> None:
     await asyncio.Event().wait()
 
 
-async def _organisation(
-    session: AsyncSession, request: EnrolmentRequested, now: datetime
-) -> tuple[Organisation, bool]:
+async def _organisation(session: AsyncSession, request: EnrolmentRequested, now: datetime) -> tuple[Organisation, bool]:
     form = request.organisation
     if form is None:
         raise ValueError("the load names an organisation in every request")
