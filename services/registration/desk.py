@@ -1,12 +1,13 @@
 """Where enrolments are asked for, by machines and by people: gathered, paced, and given their links."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.registration import operations
 from services.registration.gather import Gatherer
-from services.registration.operations import Keyed, Outcome
+from services.registration.operations import Keyed, Outcome, Overtaken
 from services.registration.settings import RegistrationSettings
 from shared.runtime import Service
 from shared.web.limits import RateLimit
@@ -49,5 +50,7 @@ class Desk:
         return self.public_url + self.manage_path(enrolment_id)
 
     async def _decide(self, asked: Sequence[Keyed]) -> Sequence[Outcome]:
-        async with self.service.transaction() as tx:
-            return await operations.enrol_once(tx, asked)
+        while True:
+            with contextlib.suppress(Overtaken):  # whoever overtook us has committed: that key is settled next time
+                async with self.service.transaction() as tx:
+                    return await operations.enrol_once(tx, asked)

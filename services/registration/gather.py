@@ -40,12 +40,16 @@ class Gatherer(Generic[Asked, Answer]):
 
         After a TimeoutError it may have been decided or may yet be; who gave up waiting before that is left out.
         """
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((asked, future))
         if self._work is None or self._work.done():
             self._work = asyncio.create_task(self._serve(), name="gatherer")
-        async with asyncio.timeout(self._seconds_to_answer):
+        late = loop.call_later(self._seconds_to_answer, _fail, [(asked, future)], TimeoutError())
+        try:
             return await future
+        finally:
+            late.cancel()
 
     async def _serve(self) -> None:
         await asyncio.sleep(SECONDS_TO_GATHER)

@@ -138,7 +138,7 @@ class Enrolment(Row, table=True):
         Index("enrolments_one_live", "workshop_id", "person_id", unique=True, postgresql_where=text(LIVE)),
         Index("enrolments_queue", "workshop_id", "attendance", "number", postgresql_where=text("state = 'waitlisted'")),
         Index("enrolments_of_a_workshop", "workshop_id", "number"),
-        Index("enrolments_of_a_person", "person_id"),
+        Index("enrolments_of_a_person", "person_id", "workshop_id"),
     )
 
     enrolment_id: UUID = Field(primary_key=True)

@@ -1,6 +1,6 @@
 """What registration does: load, decide, save, emit; a transaction comes first, and nothing here commits it."""
 
-from services.registration.operations.answering import Keyed, enrol_once, forget_keys
+from services.registration.operations.answering import Keyed, Overtaken, enrol_once, forget_keys
 from services.registration.operations.approving import approve, decline
 from services.registration.operations.enrolling import enrol
 from services.registration.operations.leaving import withdraw
@@ -14,6 +14,7 @@ __all__ = [
     "Life",
     "Offer",
     "Outcome",
+    "Overtaken",
     "Part",
     "Request",
     "approve",

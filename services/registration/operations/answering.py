@@ -9,6 +9,7 @@ from uuid import UUID
 from services.registration.operations.enrolling import enrol
 from services.registration.operations.requests import Accepted, Outcome, Request
 from services.registration.repository import idempotency
+from services.registration.repository.idempotency import Kept
 from shared.database import Transaction
 from shared.errors import Conflict, Invalid
 
@@ -26,29 +27,32 @@ class Keyed:
         return hashlib.sha256(body.encode()).digest()
 
 
+class Overtaken(Exception):  # noqa: N818 - no error: the same call, made anew, reads what was answered
+    """Another transaction has answered one of the keys in the meantime; nothing of this one may stand."""
+
+
 async def enrol_once(tx: Transaction, asked: Sequence[Keyed]) -> list[Outcome]:
     """Decide requests as `enrol` does; a key that was answered within a day is answered the same again.
 
     The same key with another body is Invalid `idempotency-key-reused`. Kept are enrolments and conflicts; where nothing
-    was decided (the workshop is not known, the body is wrong) the key stays free.
+    was decided (the workshop is not known, the body is wrong) the key stays free. Raises Overtaken.
     """
     first: dict[str, int] = {}
     for place, each in enumerate(asked):
         if each.key is not None:
             first.setdefault(each.key, place)
-    hashes = {key: asked[place].body_hash() for key, place in first.items()}
-    kept = await idempotency.claim(tx.session, hashes, tx.now) if hashes else {}
+    kept = await idempotency.kept(tx.session, first, tx.now) if first else {}
     fresh = [
         place
         for place, each in enumerate(asked)
         if each.key is None or (first[each.key] == place and each.key not in kept)
     ]
     decided = dict(zip(fresh, await enrol(tx, [asked[place].request for place in fresh]), strict=True))
-    await _keep(tx, {key: decided[place] for key, place in first.items() if place in decided})
-    answers = {key: (hashes[key], decided[place]) for key, place in first.items() if place in decided}
-    answers |= {key: (one.body_hash, _revived(one.answer)) for key, one in kept.items()}
+    answered = {key: (asked[place].body_hash(), decided[place]) for key, place in first.items() if place in decided}
+    await _keep(tx, answered)
+    answered |= {key: (one.body_hash, _revived(one.answer)) for key, one in kept.items()}
     return [
-        decided[place] if place in decided else _again(each, *answers[each.key or ""])
+        decided[place] if place in decided else _again(each, *answered[each.key or ""])
         for place, each in enumerate(asked)
     ]
 
@@ -65,10 +69,11 @@ def _again(asked: Keyed, body_hash: bytes, outcome: Outcome) -> Outcome:
     return Invalid(detail, [("Idempotency-Key", detail)], slug="idempotency-key-reused")
 
 
-async def _keep(tx: Transaction, decided: Mapping[str, Outcome]) -> None:
-    packed = {key: _packed(outcome) for key, outcome in decided.items()}
-    await idempotency.answer(tx.session, {key: answer for key, answer in packed.items() if answer})
-    await idempotency.release(tx.session, [key for key, answer in packed.items() if not answer])
+async def _keep(tx: Transaction, answered: Mapping[str, tuple[bytes, Outcome]]) -> None:
+    packed = {key: (body_hash, _packed(outcome)) for key, (body_hash, outcome) in answered.items()}
+    answers = {key: Kept(body_hash, answer) for key, (body_hash, answer) in packed.items() if answer}
+    if answers and not await idempotency.keep(tx.session, answers, tx.now):
+        raise Overtaken
 
 
 def _packed(outcome: Outcome) -> Mapping[str, Any] | None:

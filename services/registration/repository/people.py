@@ -14,14 +14,25 @@ from shared.events.base import Language, OrganisationKind
 _PEOPLE = text(
     """
     SELECT p.identity, p.person_id, p.organisation_id, e.workshop_id, e.state
-    FROM people p
-    LEFT JOIN enrolments e ON e.person_id = p.person_id AND e.workshop_id = ANY(CAST(:workshop_ids AS uuid[]))
-        AND e.state IN ('pending_approval', 'confirmed', 'waitlisted', 'offered', 'declined')
-    WHERE p.identity = ANY(CAST(:identities AS text[]))
+    FROM unnest(CAST(:identities AS text[])) AS t (identity)
+    CROSS JOIN LATERAL (
+        SELECT identity, person_id, organisation_id FROM people WHERE identity = t.identity OFFSET 0
+    ) p
+    LEFT JOIN LATERAL (
+        SELECT workshop_id, state FROM enrolments
+        WHERE person_id = p.person_id AND workshop_id = ANY(CAST(:workshop_ids AS uuid[]))
+            AND state IN ('pending_approval', 'confirmed', 'waitlisted', 'offered', 'declined')
+        OFFSET 0
+    ) e ON true
     """
 )
+"""Person by person, by their indexes: a plan that was made while the tables were small would read them whole."""
 _ORGANISATIONS = text(
-    "SELECT identity, organisation_id FROM organisations WHERE identity = ANY(CAST(:identities AS text[]))"
+    """
+    SELECT o.identity, o.organisation_id
+    FROM unnest(CAST(:identities AS text[])) AS t (identity)
+    CROSS JOIN LATERAL (SELECT identity, organisation_id FROM organisations WHERE identity = t.identity OFFSET 0) o
+    """
 )
 _NAMED = text(
     """

@@ -4,10 +4,13 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
 from services.registration import operations
-from services.registration.operations import Keyed, Outcome, Request
+from services.registration.operations import Keyed, Outcome, Overtaken, Request
 from shared.events.registration import EnrolmentForm
-from tests.operations.registration.conftest import Desk, accepted, form, refused, workshop
+from tests.clock import HandClock
+from tests.operations.registration.conftest import Desk, accepted, app_of, form, refused, workshop
 
 
 async def ask(desk: Desk, place: UUID, *asked: tuple[str | None, EnrolmentForm]) -> list[Outcome]:
@@ -63,11 +66,32 @@ async def test_where_nothing_was_decided_the_key_stays_free(desk: Desk) -> None:
     assert accepted((await ask(desk, fact.workshop_id, ("k", form("ada"))))[0])
 
 
-async def test_of_two_who_ask_at_once_under_one_key_one_decides_and_both_hear_it(desk: Desk) -> None:
+async def test_of_two_who_ask_at_once_under_one_key_one_decides_and_both_hear_it(
+    desk: Desk, url: str, clock: HandClock
+) -> None:
     place = await desk.keep(workshop())
-    answers = await asyncio.gather(*(ask(desk, place, ("k", form("ada")), (None, form(f"p{n}"))) for n in range(8)))
-    assert len({accepted(outcomes[0]).enrolment_id for outcomes in answers}) == 1
-    assert len(await desk.states(place)) == 9
+    processes = [app_of(url, clock) for _ in range(4)]
+    asked = [Keyed(Request(place, form("ada")), "k"), *(Keyed(Request(place, form(f"p{n}"))) for n in range(4))]
+    answers = await asyncio.gather(
+        *(app.state.desk.enrol(each) for n, app in enumerate(processes) for each in (asked[0], asked[n + 1]))
+    )
+    for app in processes:
+        await app.state.service.database.close()
+    assert len({accepted(outcome).enrolment_id for outcome in answers[::2]}) == 1
+    assert len(await desk.states(place)) == 5
+
+
+async def test_who_is_overtaken_leaves_nothing_behind(desk: Desk) -> None:
+    first, second = await desk.keep(workshop()), await desk.keep(workshop())
+    async with desk.database.transaction(desk.clock()) as tx:
+        await operations.enrol_once(tx, [Keyed(Request(first, form("ada")), "k")])
+        overtaken = asyncio.create_task(ask(desk, second, ("k", form("ben"))))
+        while not await desk.rows("SELECT 1 FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - the database knows
+            await asyncio.sleep(0)
+    with pytest.raises(Overtaken):
+        await overtaken
+    assert await desk.states(first) == {"ada": "confirmed"}
+    assert await desk.states(second) == {}
 
 
 async def test_what_is_kept_of_a_request_names_nobody(desk: Desk) -> None:

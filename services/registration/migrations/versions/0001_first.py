@@ -42,7 +42,7 @@ STATEMENTS = (
         WHERE state IN ('pending_approval', 'confirmed', 'waitlisted', 'offered')""",
     """CREATE INDEX enrolments_queue ON enrolments (workshop_id, attendance, number) WHERE state = 'waitlisted'""",
     "CREATE INDEX enrolments_of_a_workshop ON enrolments (workshop_id, number)",
-    "CREATE INDEX enrolments_of_a_person ON enrolments (person_id)",
+    "CREATE INDEX enrolments_of_a_person ON enrolments (person_id, workshop_id)",
     """CREATE TABLE steps (
         enrolment_id uuid NOT NULL REFERENCES enrolments ON DELETE CASCADE, sequence bigint NOT NULL,
         at timestamptz NOT NULL, before text, after text NOT NULL, by text NOT NULL, reason text,
