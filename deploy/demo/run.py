@@ -64,6 +64,7 @@ async def _tell(stack: Stack, show: Show, *, staying: bool) -> bool:
         with show:
             async with watching(watch, client, kafka):
                 good = await story.tell(show.on_step)
+        show.close()
         if staying and good:
             for line in _where_to_look(stack.addresses.url, story, stack.folder.root):
                 show.line(line)

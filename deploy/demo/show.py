@@ -64,6 +64,16 @@ class Show:
             if step.failure:
                 self.line(f"       {step.failure}")
 
+    def close(self) -> None:
+        """Show the whole story in one table: what each step did, and how much of its effect was found."""
+        table = Table(title="The story", title_justify="left")
+        for head in ("step", "counts", "effects"):
+            table.add_column(head, overflow="fold")
+        for step in self._steps:
+            found = f"{sum(check.holds for check in step.checks)} of {len(step.checks)}"
+            table.add_row(Text(step.title), Text(_counts(step)), Text(found if step.holds else f"{found}: FAILED"))
+        self.console.print(table)
+
     def line(self, text: str) -> None:
         """Write a line that stays."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -99,10 +109,13 @@ def _grid(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Ta
 
 
 def _outcome(step: Step) -> str:
-    counts = ", ".join(f"{number} {name}" for name, number in step.counts.items())
     good = sum(check.holds for check in step.checks)
     verdict = "ok    " if step.holds else "FAILED"
-    return f"{verdict} {step.title}: {counts or '-'}; {good} of {len(step.checks)} effects found"
+    return f"{verdict} {step.title}: {_counts(step)}; {good} of {len(step.checks)} effects found"
+
+
+def _counts(step: Step) -> str:
+    return ", ".join(f"{number} {name}" for name, number in step.counts.items()) or "-"
 
 
 def _clock(at: datetime | None) -> str:
