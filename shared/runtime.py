@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from sqlalchemy import text
 
 from shared.database import Database, Transaction, passes
-from shared.messaging import bus, kafka
+from shared.messaging import bus, kafka, parking
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Envelope
 from shared.messaging.follow import Followers
@@ -134,8 +134,11 @@ class Service:
     async def _tend(self) -> None:
         while True:
             self._to_tend.clear()
+            async with self.transaction() as tx:
+                due = await parking.consumers_with_due(tx.session, tx.now)
             for consumer in self.consumers:
-                await consumer.tend()
+                if consumer.subscription.name in due:
+                    await consumer.tend()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SECONDS_BETWEEN_TENDINGS):
                     await self._to_tend.wait()

@@ -81,6 +81,12 @@ async def park(
     )
 
 
+async def consumers_with_due(session: AsyncSession, now: datetime) -> set[str]:
+    """Tell whose events are due: one question for all consumers of a service, asked all the time."""
+    rows = await session.scalars(text("SELECT DISTINCT consumer FROM parked WHERE due_at <= :now"), {"now": now})
+    return set(rows)
+
+
 async def next_due(session: AsyncSession, consumer: str, after: int, now: datetime) -> Parked | None:
     """Give the next event that is due and first of its key, with an id above `after`."""
     rows = await session.execute(
