@@ -13,7 +13,7 @@ async def eventually(look: Callable[[], Awaitable[T]], what: str) -> T:
     """Look until there is something true to see, and answer it; fails, saying `what`, after half a minute."""
     try:
         async with asyncio.timeout(PATIENCE):
-            while not (seen := await look()):
+            while not (seen := await look()):  # noqa: ASYNC110 - what is waited for may be in another process
                 await asyncio.sleep(EVERY)
     except TimeoutError:
         message = f"waited {PATIENCE:.0f} s in vain for {what}"

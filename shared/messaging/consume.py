@@ -137,9 +137,7 @@ class Consumer:
                 await self.subscription.handle(deliveries, tx)
                 _check_order(deliveries)
             said = {id(each.record): each.verdict for each in deliveries}
-            verdicts = [
-                (each, each.fault or said.get(id(each.record), Waits("behind-an-earlier-one"))) for each in new
-            ]
+            verdicts = [(each, each.fault or said.get(id(each.record), Waits("behind-an-earlier-one"))) for each in new]
             await self._settle(tx, verdicts, attempts=1)
 
     async def _alone(self, letter: Opened) -> None:
@@ -209,10 +207,7 @@ class Consumer:
         names = {each.publisher for each in letters if each.publisher}
         strangers = names - await publishers.known(tx.session, names) if names else names
         fault = Fault("unknown-publisher", "nobody of that name was let in")
-        return [
-            replace(each, fault=fault) if each.publisher in strangers else each
-            for each in letters
-        ]
+        return [replace(each, fault=fault) if each.publisher in strangers else each for each in letters]
 
     async def _settle(
         self, tx: Transaction, verdicts: Sequence[tuple[Opened, Verdict | None]], *, attempts: int

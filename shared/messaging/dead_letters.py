@@ -22,9 +22,7 @@ class Fault:
     detail: str
 
 
-def lay_down(
-    tx: Transaction, record: Record, fault: Fault, *, attempts: int, envelope: Envelope | None = None
-) -> None:
+def lay_down(tx: Transaction, record: Record, fault: Fault, *, attempts: int, envelope: Envelope | None = None) -> None:
     """Put `record` among the service's dead letters, when `tx` commits, and say so to staff."""
     marks = {
         "dl-reason": fault.reason,

@@ -45,9 +45,7 @@ _NOTE = text(
 )
 
 
-async def admit(
-    session: AsyncSession, consumer: str, identities: Iterable[Identity], now: datetime
-) -> set[Identity]:
+async def admit(session: AsyncSession, consumer: str, identities: Iterable[Identity], now: datetime) -> set[Identity]:
     """Write down those that `consumer` has not taken yet, as done, and answer them; this comes before any effect."""
     wanted = sorted(set(identities))  # in one order everywhere: two consumers must not wait for each other
     rows = await session.execute(

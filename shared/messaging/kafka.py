@@ -27,9 +27,7 @@ MECHANISM = "SCRAM-SHA-512"
 
 def connection(settings: KafkaSettings) -> Connection:
     """Give the arguments for any of aiokafka's clients."""
-    arguments = Connection(
-        bootstrap_servers=settings.kafka_servers, security_protocol=settings.kafka_security.upper()
-    )
+    arguments = Connection(bootstrap_servers=settings.kafka_servers, security_protocol=settings.kafka_security.upper())
     if context := _tls(settings):
         arguments["ssl_context"] = context
     if settings.kafka_security.startswith("sasl"):
@@ -53,9 +51,7 @@ def security(settings: KafkaSettings) -> BaseSecurity | None:
 
 async def answers(settings: KafkaSettings, seconds: float) -> bool:
     """Tell whether the broker answers a question within `seconds`; an open port alone does not count."""
-    client = AIOKafkaClient(
-        **connection(settings), client_id="convoca-pulse", request_timeout_ms=int(seconds * 1000)
-    )
+    client = AIOKafkaClient(**connection(settings), client_id="convoca-pulse", request_timeout_ms=int(seconds * 1000))
     try:
         async with asyncio.timeout(seconds):
             await client.bootstrap()

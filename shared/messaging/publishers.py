@@ -54,9 +54,7 @@ async def add(session: AsyncSession, name: str, now: datetime) -> str:
 
 async def remove(session: AsyncSession, name: str) -> bool:
     """Stop taking what a system writes; tells whether it was known."""
-    removed = await session.scalar(
-        text("DELETE FROM publishers WHERE name = :name RETURNING name"), {"name": name}
-    )
+    removed = await session.scalar(text("DELETE FROM publishers WHERE name = :name RETURNING name"), {"name": name})
     return removed is not None
 
 

@@ -127,5 +127,3 @@ async def test_who_asks_for_an_event_that_is_not_theirs_hears_of_none(door: Door
         other = await publishers.add(tx.session, "other", tx.now)
     answer = await door.client.get("/events/e-1", headers={"authorization": f"Bearer {other}"})
     assert answer.status_code == 404
-
-
