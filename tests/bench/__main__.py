@@ -38,7 +38,7 @@ async def measure(names: Sequence[str], runs: int, *, quick: bool) -> list[Figur
 
 
 def _say(figure: Figure) -> None:
-    sys.stderr.write(f"{figure.name}: {figure.ratio:.2f}\n")
+    sys.stderr.write(f"{figure.name}: {figure.value:.4g} {figure.unit}, ratio {figure.ratio:.2f}\n")
 
 
 def main() -> int:

@@ -1,10 +1,12 @@
 """The load of `mail-p50` and `mail-p99`: requests at a steady pace, and an SMTP server that notes when mails come."""
 
 import asyncio
+import contextlib
 import json
 import re
 import sys
 import time
+from collections import deque
 from typing import cast
 
 import uvloop
@@ -15,7 +17,6 @@ from tests.bench.programs.client import CREATED, Connection, Spans, connect
 CONNECTIONS = 32
 SECONDS_FOR_THE_LAST = 20.0
 """What has not come by then is counted as if it came then."""
-SECONDS_BETWEEN_LOOKS = 0.05
 RECIPIENT = re.compile(rb"rcpt to:<([^>]*)>", re.IGNORECASE)
 Arrivals = dict[str, float]
 
@@ -23,8 +24,9 @@ Arrivals = dict[str, float]
 class Sink(asyncio.Protocol):
     """Takes every mail, and notes of each recipient when the mail was there."""
 
-    def __init__(self, arrivals: Arrivals) -> None:
+    def __init__(self, arrivals: Arrivals, came: asyncio.Event) -> None:
         self._arrivals = arrivals
+        self._came = came
         self._transport: asyncio.Transport | None = None
         self._received = b""
         self._recipient = ""
@@ -46,6 +48,7 @@ class Sink(asyncio.Protocol):
             self._received = rest
             if self._reads_mail:
                 self._arrivals.setdefault(self._recipient, time.perf_counter())
+                self._came.set()
                 self._reads_mail = False
                 self._say(b"250 taken")
             else:
@@ -68,8 +71,10 @@ async def main(port: int, smtp: int, rate: float, warm: float, seconds: float) -
     """Ask `rate` times a second for `warm` + `seconds`; print how long after the answers the mails came."""
     arrivals: Arrivals = {}
     answered: Arrivals = {}
-    server = await asyncio.get_running_loop().create_server(lambda: Sink(arrivals), "127.0.0.1", smtp)
-    resting = [await connect(port) for _ in range(CONNECTIONS)]
+    came = asyncio.Event()
+    server = await asyncio.get_running_loop().create_server(lambda: Sink(arrivals, came), "127.0.0.1", smtp)
+    # Taken in turn, so that none rests until the service hangs up.
+    resting = deque([await connect(port) for _ in range(CONNECTIONS)])
     refused = 0
 
     async def ask(connection: Connection, number: int) -> None:
@@ -85,11 +90,14 @@ async def main(port: int, smtp: int, rate: float, warm: float, seconds: float) -
     asked: list[asyncio.Task[None]] = []
     for number in range(int(rate * (warm + seconds))):
         await asyncio.sleep(max(0.0, begin + number / rate - time.perf_counter()))
-        asked.append(asyncio.create_task(ask(resting.pop() if resting else await connect(port), number)))
+        asked.append(asyncio.create_task(ask(resting.popleft() if resting else await connect(port), number)))
     await asyncio.gather(*asked)
     latest = time.perf_counter() + SECONDS_FOR_THE_LAST
-    while answered.keys() - arrivals.keys() and time.perf_counter() < latest:
-        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SECONDS_FOR_THE_LAST):
+            while answered.keys() - arrivals.keys():
+                came.clear()
+                await came.wait()
     measured = [f"mail.{number}@example.org" for number in range(int(rate * warm), int(rate * (warm + seconds)))]
     missing = sum(each not in arrivals for each in measured)
     spans = Spans([max(0.0, arrivals.get(each, latest) - answered[each]) for each in measured if each in answered])
