@@ -88,7 +88,7 @@ def _filled(form: Form) -> EnrolmentForm | ValidationError:
 
     To join the group is to make its commitment: the form says both in one sentence.
     """
-    body = form.nested()
+    body = {name: part for name, part in form.nested().items() if (name, part) != ("organisation", {})}
     accepts = [*body.get("accepts", []), *(["commitment"] if body.get("groups") else [])]
     try:
         return EnrolmentForm.model_validate(body | {"accepts": accepts})

@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.embedded import postgres, programs
 from deploy.embedded.folder import LOOPBACK, SERVICES, Folder, FrontPort, Secrets
@@ -17,7 +16,7 @@ from deploy.embedded.processes import Child, is_ready, listens
 from tests.brokers import Parts
 from tests.deploy.running import Up, free_port
 from tests.system.stack import Stack
-from tests.system.streams import Bus
+from tests.system.streams import Bus, connected
 from tests.waiting import eventually
 
 MOST_AT_ONCE = 200
@@ -31,8 +30,8 @@ async def embedded(root: Path) -> AsyncIterator[Stack]:
     try:
         await asyncio.to_thread(up.ready)
         shown = up.shown()
-        async with _client(shown["url"]) as http:
-            yield Stack(shown["url"], Bus(shown["kafka"]), http, root / "logs", folder=root)
+        async with _client(shown["url"]) as http, connected(shown["kafka"]) as bus:
+            yield Stack(shown["url"], bus, http, root / "logs", folder=root)
     finally:
         code, _, said = await asyncio.to_thread(up.stop)
     assert (code, said) == (0, "")
@@ -44,14 +43,15 @@ async def on_containers(parts: Parts, root: Path) -> AsyncIterator[Stack]:
     async with AsyncExitStack() as at_end:
         ground = _Ground.in_folder(root, parts)
         at_end.callback(ground.folder.unlock)
-        await _forget(parts.kafka)
-        at_end.push_async_callback(_forget, parts.kafka)  # what follows this suite finds the broker as it was
+        bus = await at_end.enter_async_context(connected(parts.kafka))
+        await _forget(bus)
+        at_end.push_async_callback(_forget, bus)  # what follows this suite finds the broker as it was
         await ground.cluster.provide()
         front = FrontPort(0)
         at_end.callback(front.release)
         addresses = programs.Addresses(front.number, ground.ports)
         http = await at_end.enter_async_context(_client(addresses.url))
-        stack = Stack(addresses.url, Bus(parts.kafka), http, ground.folder.logs, naming=ground.naming(parts))
+        stack = Stack(addresses.url, bus, http, ground.folder.logs, naming=ground.naming(parts))
         await stack.convoca("migrate")
         everything = (
             programs.mailcatcher(addresses, ground.folder),
@@ -105,26 +105,21 @@ async def _start(child: Child, addresses: programs.Addresses) -> None:
 
 
 async def _stop(children: list[Child]) -> None:
-    """Stop the front door first; each ends by itself, with 0."""
+    """Stop the front door first; the services end by themselves, with 0."""
     codes: dict[str, int] = {}
     for names in (("front",), SERVICES, ("mailcatcher",)):
         named = [child for child in children if child.name in names]
         await asyncio.gather(*(child.stop(asyncio.Event()) for child in named))
         codes |= {child.name: await child.ended() for child in named}
-    assert codes == dict.fromkeys(codes, 0)
+    assert {name: codes[name] for name in SERVICES} == dict.fromkeys(SERVICES, 0)
 
 
-async def _forget(kafka: str) -> None:
+async def _forget(bus: Bus) -> None:
     """Delete every topic, which other suites may have left on this broker."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        if known := [name for name in await admin.list_topics() if not name.startswith("__")]:
-            await admin.delete_topics(known)
+    if known := await bus.topics():
+        await bus.admin.delete_topics(known)
 
-        async def none() -> bool:
-            return all(name.startswith("__") for name in await admin.list_topics())
+    async def none() -> bool:
+        return not await bus.topics()
 
-        await eventually(none, "the topics to be gone")
-    finally:
-        await admin.close()
+    await eventually(none, "the topics to be gone")

@@ -1,12 +1,13 @@
 """The bus as an outside system uses it: to publish what it has to say, and to read what lies on a stream."""
 
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import RecordMetadata
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event, to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
@@ -51,63 +52,66 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """A broker: `host:port`."""
+    """A broker that one is connected to; made by `connected`."""
 
-    servers: str
+    admin: AIOKafkaAdminClient
+    consumer: AIOKafkaConsumer
+    producer: AIOKafkaProducer
 
     async def records(self, *topics: str) -> list[Record]:
         """Give all that lies on streams now, partition by partition; on every stream where none is named."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.servers, auto_offset_reset="earliest", fetch_max_wait_ms=50)
-        await consumer.start()
-        async with aclosing(_Stopping(consumer)):
-            there = await consumer.topics()
-            partitions = [
-                TopicPartition(topic, number)
-                for topic in topics or sorted(there)
-                for number in sorted(consumer.partitions_for_topic(topic) or ())
-            ]
-            consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
-            await consumer.seek_to_beginning(*partitions)
-            found: list[Record] = []
-            while True:
-                behind = [each for each in partitions if await consumer.position(each) < ends[each]]
-                if not behind:
-                    return found
-                batches = await consumer.getmany(*behind, timeout_ms=1000)
-                found += [_record(message) for batch in batches.values() for message in batch]
+        partitions = await self._partitions(topics or await self.topics())
+        self.consumer.assign(partitions)
+        try:
+            ends = await self.consumer.end_offsets(partitions)
+            await self.consumer.seek_to_beginning(*partitions)
+            found: dict[TopicPartition, list[Record]] = {each: [] for each in partitions}
+            while behind := [each for each in partitions if await self.consumer.position(each) < ends[each]]:
+                for partition, batch in (await self.consumer.getmany(*behind, timeout_ms=1000)).items():
+                    found[partition] += map(_record, batch)
+        finally:
+            self.consumer.unsubscribe()
+        return [record for each in found.values() for record in each]
+
+    async def topics(self) -> list[str]:
+        """Name every stream, but the broker's own."""
+        return sorted(name for name in await self.admin.list_topics() if not name.startswith("__"))
 
     async def send(self, topic: str, *records: tuple[bytes | None, bytes | None, Headers]) -> list[RecordMetadata]:
         """Write keys, values and headers to the first partition, so that they lie in the order given; tells where."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.servers)
-        await producer.start()
-        try:
-            return [
-                await producer.send_and_wait(topic, value=value, key=key, headers=list(headers), partition=0)
-                for key, value, headers in records
-            ]
-        finally:
-            await producer.stop()
+        return [
+            await self.producer.send_and_wait(topic, value=value, key=key, headers=list(headers), partition=0)
+            for key, value, headers in records
+        ]
 
     async def publish(self, topic: str, *events: CloudEvent, structured: bool = False) -> list[RecordMetadata]:
         """Send events as the CNCF's own library writes them, in binary mode or in structured mode."""
         write = to_structured_event if structured else to_binary_event
         return await self.send(topic, *(_packed(write(event), event) for event in events))
 
-
-class _Stopping:
-    """Stops a consumer at the end of a block."""
-
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        self._consumer = consumer
-
-    async def aclose(self) -> None:
-        await self._consumer.stop()
+    async def _partitions(self, topics: Sequence[str]) -> list[TopicPartition]:
+        described = await self.admin.describe_topics(list(topics))
+        return [
+            TopicPartition(topic["topic"], partition["partition"])
+            for topic in described
+            for partition in topic["partitions"]
+        ]
 
 
-def headers_of(records: Iterable[Record], name: str) -> Iterator[str]:
-    """Give a header of each record."""
-    return (record.header(name) for record in records)
+@asynccontextmanager
+async def connected(servers: str) -> AsyncIterator[Bus]:
+    """Be connected to the broker at `host:port`."""
+    async with AsyncExitStack() as at_end:
+        consumer = AIOKafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest", fetch_max_wait_ms=50)
+        bus = Bus(AIOKafkaAdminClient(bootstrap_servers=servers), consumer, AIOKafkaProducer(bootstrap_servers=servers))
+        for client, close in (
+            (bus.admin, bus.admin.close),
+            (bus.consumer, bus.consumer.stop),
+            (bus.producer, bus.producer.stop),
+        ):
+            await client.start()
+            at_end.push_async_callback(close)
+        yield bus
 
 
 def _packed(message: KafkaMessage, event: CloudEvent) -> tuple[bytes | None, bytes | None, Headers]:

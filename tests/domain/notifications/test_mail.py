@@ -1,5 +1,6 @@
 """What holds of every mail, whatever others have written into names, titles and addresses."""
 
+import re
 from dataclasses import replace
 from email.header import decode_header, make_header
 from email.parser import BytesParser
@@ -85,9 +86,11 @@ def test_a_name_arrives_as_it_was_written(name: str) -> None:
     mail = write(replace(confirmed("ca"), name=name), PAPER, CATALOGUES)
 
     # As RFC 2047 has it (6.2); the newer parser of `email` leaves a blank between two encoded words.
-    to = str(make_header(decode_header(BytesParser(policy=compat32).parsebytes(mail.content)["To"])))
-    display = to.rpartition("<")[0].strip()
-    assert display.removeprefix('"').removesuffix('"').replace('\\"', '"').replace("\\\\", "\\").split() == name.split()
+    written = BytesParser(policy=compat32).parsebytes(mail.content)["To"]
+    display = str(make_header(decode_header(written))).rpartition("<")[0].strip()
+    if "=?" not in written:  # a quoted string (RFC 5322, 3.2.4): its marks are no part of the name
+        display = re.sub(r"\\(.)", r"\1", display.removeprefix('"').removesuffix('"'))
+    assert display.split() == name.split()
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\nBcc: c"])

@@ -19,10 +19,11 @@ def online(**changes: Any) -> Any:  # noqa: ANN401
 
 
 def filled(page: str, name: str, **changes: str) -> dict[str, str]:
-    """Fill in the form that a page shows."""
+    """Fill in the form that a page shows, and send the rest blank as a browser does."""
     key = re.search(r'name="key" value="([^"]+)"', page)
     assert key is not None
     fields = {"attendance": "online", "person.name": name, "person.email": f"{name}@example.org"}
+    fields |= dict.fromkeys((f"organisation.{part}" for part in ("name", "kind", "country", "population")), "")
     return fields | {"key": key[1], "person.language": "ca", "accepts[]": "privacy"} | changes
 
 
