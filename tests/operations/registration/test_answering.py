@@ -96,5 +96,5 @@ async def test_who_is_overtaken_leaves_nothing_behind(desk: Desk) -> None:
 
 async def test_what_is_kept_of_a_request_names_nobody(desk: Desk) -> None:
     place = await desk.keep(workshop())
-    await ask(desk, place, ("k", form("ada")))
-    assert "ada" not in str(await desk.rows("SELECT * FROM idempotency_keys"))
+    await ask(desk, place, ("k", form("zoe")))
+    assert "zoe" not in str(await desk.rows("SELECT * FROM idempotency_keys"))
