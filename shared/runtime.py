@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,13 +13,13 @@ from datetime import UTC, datetime
 import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI, Response
-from faststream.kafka import KafkaBroker
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
 from sqlalchemy import text
 
 from shared.database import Database, Transaction, passes
-from shared.messaging import bus, kafka, parking
+from shared.health import Health, Pulse
+from shared.messaging import kafka, parking
+from shared.messaging.bus import Bus
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Envelope
 from shared.messaging.follow import Followers
@@ -29,11 +30,13 @@ from shared.web import events
 
 log = structlog.get_logger()
 Clock = Callable[[], datetime]
-SECONDS_BETWEEN_CHECKS = 2.0
-SECONDS_TO_ANSWER = 2.0
-SECONDS_TO_DRAIN = 4.0
-SECONDS_FOR_REQUESTS = 5
+SECONDS_TO_ANSWER = 1.5
+SECONDS_FOR_REQUESTS = 4
+SECONDS_TO_DRAIN = 2.0
+SECONDS_TO_END = 1.0
+"""Together with the bus's own, an end takes less than ten seconds whatever hangs: Docker grants no more."""
 SECONDS_BETWEEN_TENDINGS = 0.25
+LONGEST_PAUSE = 5.0
 
 
 def utc_now() -> datetime:
@@ -47,13 +50,6 @@ class Loop:
 
     name: str
     run: Callable[[], Awaitable[None]]
-
-
-class Health(BaseModel):
-    """Whether a process can do its work, and what keeps it from doing so."""
-
-    status: str
-    down: tuple[str, ...] = ()
 
 
 class Service:
@@ -70,8 +66,14 @@ class Service:
         subscriptions = followers.subscriptions if followers else []
         self.consumers = [Consumer(subscription, self.database, clock) for subscription in subscriptions]
         self.loops: list[Loop] = []
-        self.down: tuple[str, ...] = ("starting",)
-        self._broker: KafkaBroker | None = None
+        self.bus = Bus(settings, name, self.consumers)
+        self.pulse = Pulse(
+            {
+                "postgres": self._database_answers,
+                "kafka": lambda: kafka.answers(settings, SECONDS_TO_ANSWER),
+                "consumers": self._consumers_are_well,
+            }
+        )
         self._to_tend = asyncio.Event()
 
     def tend_now(self) -> None:
@@ -90,46 +92,34 @@ class Service:
         relay = asyncio.create_task(self.relay.run(), name="relay")
         work = [
             asyncio.create_task(self._forever(loop), name=loop.name)
-            for loop in (Loop("pulse", self._pulse), Loop("bus", self._start_bus), *self.loops)
+            for loop in (Loop("pulse", self.pulse.run), Loop("bus", self.bus.run), *self.loops)
         ]
         if self.consumers:
             work.append(asyncio.create_task(self._forever(Loop("waiting-place", self._tend))))
         try:
             yield
         finally:
-            self.down = ("stopping",)
-            await _end(work)
-            if self._broker is not None:
-                await self._broker.stop()
+            await _end(*work)
+            self.pulse.stop()
+            await self.bus.stop()
             await self.relay.drain(SECONDS_TO_DRAIN)
-            await _end([relay])
-            await self.database.close()
+            await _end(relay)
+            await asyncio.wait({asyncio.create_task(self.database.close())}, timeout=SECONDS_TO_END)
 
     async def _forever(self, loop: Loop) -> None:
         """Keep a loop going: what passes is waited for, what is a bug is told of, and neither ends the process."""
         pause = 0.1
         while True:
+            since = time.monotonic()
             try:
                 await loop.run()
             except Exception as error:  # noqa: BLE001 - the edge of the process: nobody above could do better
                 level = log.warning if passes(error) else log.error
                 level("loop-begins-anew", loop=loop.name, error=type(error).__name__, at=where(error))
+                pause = 0.1 if time.monotonic() - since > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
             else:
                 return
-
-    async def _start_bus(self) -> None:
-        while not await kafka.answers(self.settings, SECONDS_TO_ANSWER):
-            log.warning("waiting-for-kafka", servers=self.settings.kafka_servers)
-            await asyncio.sleep(0.5)
-        broker = bus.connect(self.settings, self.name, self.consumers)
-        try:
-            await bus.start(broker)
-        except BaseException:
-            await broker.stop()
-            raise
-        self._broker = broker
 
     async def _tend(self) -> None:
         while True:
@@ -143,28 +133,13 @@ class Service:
                 async with asyncio.timeout(SECONDS_BETWEEN_TENDINGS):
                     await self._to_tend.wait()
 
-    async def _pulse(self) -> None:
-        while True:
-            postgres, broker = await asyncio.gather(self._database_answers(), self._kafka_answers())
-            self.down = tuple(
-                name
-                for name, up in (("postgres", postgres), ("kafka", broker), ("consumers", self._broker is not None))
-                if not up
-            )
-            await asyncio.sleep(SECONDS_BETWEEN_CHECKS if not self.down else 0.1)
-
     async def _database_answers(self) -> bool:
-        try:
-            async with asyncio.timeout(SECONDS_TO_ANSWER), self.database.engine.connect() as connection:
-                await connection.execute(text("SELECT 1"))
-        except Exception as error:
-            if passes(error):
-                return False
-            raise
+        async with self.database.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
         return True
 
-    async def _kafka_answers(self) -> bool:
-        return await kafka.answers(self.settings, SECONDS_TO_ANSWER)
+    async def _consumers_are_well(self) -> bool:
+        return self.bus.well
 
 
 def application(service: Service) -> FastAPI:
@@ -238,9 +213,9 @@ def _health(service: Service) -> APIRouter:
 
     @router.get("/health/ready")
     async def ready(response: Response) -> Health:
-        if service.down:
+        if down := service.pulse.down:
             response.status_code = 503
-            return Health(status="not ready", down=service.down)
+            return Health(status="not ready", down=down)
         return Health(status="ready")
 
     @router.get("/metrics")
@@ -250,7 +225,8 @@ def _health(service: Service) -> APIRouter:
     return router
 
 
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _end(*tasks: "asyncio.Task[None]") -> None:
+    """Cancel tasks, and wait for their end no longer than we may."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.wait(tasks, timeout=SECONDS_TO_END)

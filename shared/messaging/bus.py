@@ -1,43 +1,100 @@
-"""FastStream carries the records, the policy decides: this is where the two meet."""
+"""FastStream carries the records, the policy decides: this is where the two meet, and each consumer is kept going."""
 
 import asyncio
+import contextlib
 import dataclasses
 import functools
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import ConsumerStoppedError
 from faststream import AckPolicy
 from faststream.exceptions import NackMessage
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage
+from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from shared.database import passes
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Record
-from shared.messaging.kafka import security
+from shared.messaging.kafka import answers, security
+from shared.observability import where
 from shared.settings import KafkaSettings
 
 log = structlog.get_logger()
 MOST_RECORDS = 1000
 MS_TO_SEE_A_NEW_TOPIC = 1000
-SECONDS_TO_FINISH = 5.0
+SECONDS_TO_FINISH = 2.0
+SECONDS_TO_JOIN = 60.0
+SECONDS_TO_ANSWER = 2.0
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 3.0
 """Seconds; far below aiokafka's `max_poll_interval_ms`, so that who waits stays in the group."""
 
 MS_TO_POLL = 1000
 Batches = dict[TopicPartition, list["ConsumerRecord[Any, Any]"]]
+Subscriber = LogicSubscriber[Any]
 Records = tuple["ConsumerRecord[Any, Any]", ...]
 
 
-def connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer]) -> KafkaBroker:
-    """Make a broker with a subscriber for each consumer; `start` it, and `stop()` it, once.
+class Bus:
+    """The subscribers of one service. `run` goes on until it is cancelled; then `stop` it, once."""
 
-    Acknowledged is what the policy has settled; what merely has to wait is taken again from the same offset.
-    """
+    def __init__(self, settings: KafkaSettings, service: str, consumers: Sequence[Consumer]) -> None:
+        self._settings = settings
+        self._service = service
+        self._consumers = consumers
+        self._broker: KafkaBroker | None = None
+        self._polling: set[str] = set()
+
+    @property
+    def well(self) -> bool:
+        """Tell whether every consumer is in its group and asks for records."""
+        return self._polling.issuperset(each.subscription.name for each in self._consumers)
+
+    async def run(self) -> None:
+        """Wait for the broker, then keep every consumer going, each on its own, whatever befalls it."""
+        while not await answers(self._settings, SECONDS_TO_ANSWER):
+            log.warning("waiting-for-kafka", servers=self._settings.kafka_servers)
+            await asyncio.sleep(0.5)
+        self._broker = broker = _connect(self._settings, self._service, self._consumers)
+        await broker.connect()
+        config = broker.config.broker_config
+        config.builder = functools.partial(_PatientConsumer, **config.builder.keywords)  # type: ignore[attr-defined]
+        await asyncio.gather(*(self._keep(cast("Subscriber", each)) for each in broker.subscribers))
+
+    async def stop(self) -> None:
+        """Finish what is in flight and leave the groups; gives up a broker that does not answer."""
+        if self._broker is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SECONDS_TO_FINISH + 0.5):
+                    await self._broker.stop()
+
+    async def _keep(self, subscriber: Subscriber) -> None:
+        name, pause = str(subscriber.group_id), FIRST_PAUSE
+        while True:
+            since = time.monotonic()
+            try:
+                async with asyncio.timeout(SECONDS_TO_JOIN):
+                    await subscriber.start()
+                self._polling.add(name)
+                await asyncio.wait(subscriber.tasks, return_when=asyncio.FIRST_COMPLETED)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the stream must be followed
+                log.warning("consumer-cannot-start", consumer=name, error=type(error).__name__, at=where(error))
+            finally:
+                self._polling.discard(name)
+            await subscriber.stop()
+            log.warning("consumer-begins-anew", consumer=name)
+            pause = FIRST_PAUSE if time.monotonic() - since > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
+            await asyncio.sleep(pause)
+
+
+def _connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer]) -> KafkaBroker:
+    """Make a subscriber for each consumer: acknowledged is what is settled, what must wait is taken again."""
     broker = KafkaBroker(
         settings.kafka_servers.split(","),
         security=security(settings),
@@ -46,6 +103,7 @@ def connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer]
         apply_types=False,
         logger=logging.getLogger("faststream"),
         allow_auto_create_topics=False,
+        consumer_only=True,
         metadata_max_age_ms=MS_TO_SEE_A_NEW_TOPIC,
     )
     for consumer in consumers:
@@ -71,26 +129,25 @@ def connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer]
 
 
 class _PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """Waits until there is something to take.
+    """Waits until there is something to take, and ends where it cannot go on, so that it is made anew.
 
     FastStream sleeps after an empty poll as long as it has polled, which makes either latency or idle work;
-    a poll that is never empty makes neither.
+    a poll that is never empty makes neither. After a failed poll it would ask the same consumer for ever, whose
+    coordination may have ended for good; an outage is no failed poll, for that aiokafka waits by itself.
     """
 
     async def getmany(self, *partitions: TopicPartition, max_records: int | None = None, **_asked: object) -> Batches:
-        """Take what is there, or wait for it however long; raises ConsumerStoppedError when stopped."""
+        """Take what is there, or wait for it however long; raises ConsumerStoppedError at the end."""
         batches: Batches = {}
-        while not batches:
-            batches = await super().getmany(*partitions, timeout_ms=MS_TO_POLL, max_records=max_records)
+        try:
+            while not batches:
+                batches = await super().getmany(*partitions, timeout_ms=MS_TO_POLL, max_records=max_records)
+        except ConsumerStoppedError:
+            raise
+        except Exception as error:
+            log.warning("poll-failed", error=type(error).__name__, at=where(error))
+            raise ConsumerStoppedError from error
         return batches
-
-
-async def start(broker: KafkaBroker) -> None:
-    """Start all subscribers side by side, for each may wait seconds for its group to form."""
-    await broker.connect()
-    config = broker.config.broker_config
-    config.builder = functools.partial(_PatientConsumer, **config.builder.keywords)  # type: ignore[attr-defined]
-    await asyncio.gather(*(subscriber.start() for subscriber in broker.subscribers))
 
 
 def _handler(consumer: Consumer) -> Callable[[Sequence[Record]], Awaitable[None]]:
@@ -101,9 +158,10 @@ def _handler(consumer: Consumer) -> Callable[[Sequence[Record]], Awaitable[None]
         try:
             await consumer.take(records)
         except Exception as error:
-            if not passes(error):
-                raise
-            log.warning("waiting-to-consume", consumer=consumer.subscription.name, error=type(error).__name__)
+            # What is no outage is a bug in our own house, for a record's bug has become its dead letter: wait too.
+            level = log.warning if passes(error) else log.error
+            told = {"consumer": consumer.subscription.name, "error": type(error).__name__, "at": where(error)}
+            level("waiting-to-consume", **told)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
             raise NackMessage from error
