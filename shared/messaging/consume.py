@@ -215,6 +215,7 @@ class Consumer:
         """Write down what became of admitted events; nothing to write for those that are done."""
         waiting: list[tuple[Record, str]] = []
         outcomes: list[inbox.Outcome] = []
+        dead: list[dead_letters.Letter] = []
         for letter, verdict in verdicts:
             match verdict:
                 case None:
@@ -225,10 +226,11 @@ class Consumer:
                 case Refused(reason, detail):
                     outcomes.append(inbox.Outcome(letter.identity, "refused", f"{reason}: {detail}"))
                 case Fault(reason, detail):
-                    dead_letters.lay_down(tx, letter.record, verdict, attempts=attempts, envelope=letter.envelope)
+                    dead.append(dead_letters.Letter(letter.record, letter.identity, verdict, attempts, letter.envelope))
                     outcomes.append(inbox.Outcome(letter.identity, "dead-lettered", f"{reason}: {detail}"))
         for outcome in outcomes:
             EVENTS.labels(self.subscription.name, outcome.state).inc()
+        await dead_letters.lay_down(tx, self.subscription.name, dead)
         await parking.park(tx.session, self.subscription.name, waiting, tx.now)
         await inbox.note(tx.session, self.subscription.name, outcomes)
 
