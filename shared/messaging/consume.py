@@ -172,12 +172,7 @@ class Consumer:
         for _ in range(TRIES):
             try:
                 async with self.database.transaction(self.clock(), letter.envelope) as tx:
-                    delivery = _delivery(letter)
-                    await self.subscription.handle([delivery], tx)
-                    if delivery.verdict:
-                        raise _Answered(delivery.verdict)  # noqa: TRY301 - what the handler wrote is undone with it
-                    await parking.release(tx.session, parked, self.subscription.name, tx.now)
-                    await inbox.note(tx.session, self.subscription.name, [inbox.Outcome(letter.identity, "done")])
+                    await self._release(tx, parked, letter)
             except _Answered as answer:
                 return answer.verdict
             except Problem as problem:
@@ -187,9 +182,23 @@ class Consumer:
                     raise
                 fault = self._bug(error, parked.record)
             else:
-                EVENTS.labels(self.subscription.name, "done").inc()
                 return None
         return fault
+
+    async def _release(self, tx: Transaction, parked: parking.Parked, letter: Opened) -> None:
+        """Take an event out of the waiting place, once, and have its effect; a verdict undoes both."""
+        if not await parking.release(tx.session, parked, self.subscription.name, tx.now):
+            return  # another process was quicker
+        if not await inbox.readmit(tx.session, self.subscription.name, letter.identity, tx.now):
+            return  # its effect was had meanwhile, by the same event that came otherwise
+        [letter] = await self._from_known_publishers(tx, [letter])
+        if letter.fault:
+            raise _Answered(letter.fault)
+        delivery = _delivery(letter)
+        await self.subscription.handle([delivery], tx)
+        if delivery.verdict:
+            raise _Answered(delivery.verdict)
+        tx.after_commit(EVENTS.labels(self.subscription.name, "done").inc)
 
     async def _settle_parked(self, parked: parking.Parked, letter: Opened, verdict: Verdict) -> None:
         async with self.database.transaction(self.clock(), letter.envelope) as tx:
@@ -200,8 +209,8 @@ class Consumer:
                     await inbox.note(tx.session, self.subscription.name, [waits])
                     return
                 verdict = Fault(verdict.reason, "what it refers to did not come while we waited")
-            await parking.release(tx.session, parked, self.subscription.name, tx.now)
-            await self._settle(tx, [(letter, verdict)], attempts=parked.attempts)
+            if await parking.release(tx.session, parked, self.subscription.name, tx.now):
+                await self._settle(tx, [(letter, verdict)], attempts=parked.attempts)
 
     async def _from_known_publishers(self, tx: Transaction, letters: list[Opened]) -> list[Opened]:
         names = {each.publisher for each in letters if each.publisher}
@@ -215,6 +224,7 @@ class Consumer:
         """Write down what became of admitted events; nothing to write for those that are done."""
         waiting: list[tuple[Record, str]] = []
         outcomes: list[inbox.Outcome] = []
+        dead: list[dead_letters.Letter] = []
         for letter, verdict in verdicts:
             match verdict:
                 case None:
@@ -225,10 +235,11 @@ class Consumer:
                 case Refused(reason, detail):
                     outcomes.append(inbox.Outcome(letter.identity, "refused", f"{reason}: {detail}"))
                 case Fault(reason, detail):
-                    dead_letters.lay_down(tx, letter.record, verdict, attempts=attempts, envelope=letter.envelope)
+                    dead.append(dead_letters.Letter(letter.record, letter.identity, verdict, attempts, letter.envelope))
                     outcomes.append(inbox.Outcome(letter.identity, "dead-lettered", f"{reason}: {detail}"))
         for outcome in outcomes:
             EVENTS.labels(self.subscription.name, outcome.state).inc()
+        await dead_letters.lay_down(tx, self.subscription.name, dead)
         await parking.park(tx.session, self.subscription.name, waiting, tx.now)
         await inbox.note(tx.session, self.subscription.name, outcomes)
 
@@ -266,4 +277,6 @@ def _check_order(deliveries: Sequence[Delivery[Event]]) -> None:
 def _position(record: Record) -> inbox.Identity:
     """Identify a record that has no identity of its own; a broker that starts anew counts its offsets anew."""
     content = hashlib.sha256(b"".join((record.key or b"", record.value or b"", pack_headers(record.headers))))
-    return inbox.Identity(f"kafka:{record.topic}", f"{record.partition}:{record.offset}:{content.hexdigest()[:16]}")
+    return inbox.Identity(
+        f"{inbox.PLACE}{record.topic}", f"{record.partition}:{record.offset}:{content.hexdigest()[:16]}"
+    )

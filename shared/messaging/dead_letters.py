@@ -1,13 +1,16 @@
 """What could not be taken, kept byte for byte with the reason, and told of without its content."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import uuid_utils.compat as uuids
+from sqlalchemy import text
 
 from shared.database import Transaction
 from shared.events.incidents import RecordDeadLettered
 from shared.events.topics import INCIDENTS, dead_letters
-from shared.messaging.envelope import Envelope, Outgoing, Record
+from shared.messaging.envelope import Envelope, Outgoing, Record, pack_headers
+from shared.messaging.inbox import Identity
 
 LONGEST_DETAIL = 1000
 LONGEST_CLAIM = 200
@@ -22,15 +25,74 @@ class Fault:
     detail: str
 
 
-def lay_down(tx: Transaction, record: Record, fault: Fault, *, attempts: int, envelope: Envelope | None = None) -> None:
-    """Put `record` among the service's dead letters, when `tx` commits, and say so to staff."""
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A record that could not be taken: the identity under which the inbox has it, and why."""
+
+    record: Record
+    identity: Identity
+    fault: Fault
+    attempts: int
+    envelope: Envelope | None = None
+
+
+_KEEP = text(
+    """
+    INSERT INTO dead_letters
+        (consumer, source, event_id, reason, detail, topic, partition, "offset", key, value, headers, attempts, at,
+         state)
+    SELECT :consumer, source, event_id, reason, detail, topic, partition, "offset", key, value, headers, attempts, :now,
+           'open'
+    FROM unnest(
+        CAST(:sources AS text[]), CAST(:event_ids AS text[]), CAST(:reasons AS text[]), CAST(:details AS text[]),
+        CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:offsets AS bigint[]), CAST(:keys AS bytea[]),
+        CAST(:values AS bytea[]), CAST(:headers AS bytea[]), CAST(:attempts AS int[])
+    ) WITH ORDINALITY AS t (source, event_id, reason, detail, topic, partition, "offset", key, value, headers, attempts,
+                            place)
+    ORDER BY place
+    """
+)
+
+
+async def lay_down(tx: Transaction, consumer: str, letters: Sequence[Letter]) -> None:
+    """Put what `consumer` could not take among the service's dead letters, and say so to staff, when `tx` commits.
+
+    It is kept in the database, from where it can be tried again, and published for those who watch the stream.
+    """
+    if not letters:
+        return
+    records = [letter.record for letter in letters]
+    await tx.session.execute(
+        _KEEP,
+        {
+            "consumer": consumer,
+            "now": tx.now,
+            "sources": [letter.identity.source for letter in letters],
+            "event_ids": [letter.identity.id for letter in letters],
+            "reasons": [letter.fault.reason for letter in letters],
+            "details": [letter.fault.detail[:LONGEST_DETAIL] for letter in letters],
+            "topics": [record.topic for record in records],
+            "partitions": [record.partition for record in records],
+            "offsets": [record.offset for record in records],
+            "keys": [record.key for record in records],
+            "values": [record.value for record in records],
+            "headers": [pack_headers(record.headers) for record in records],
+            "attempts": [letter.attempts for letter in letters],
+        },
+    )
+    for letter in letters:
+        _publish(tx, letter)
+
+
+def _publish(tx: Transaction, letter: Letter) -> None:
+    record, fault, envelope = letter.record, letter.fault, letter.envelope
     marks = {
         "dl-reason": fault.reason,
         "dl-detail": fault.detail[:LONGEST_DETAIL],
         "dl-topic": record.topic,
         "dl-partition": str(record.partition),
         "dl-offset": str(record.offset),
-        "dl-attempts": str(attempts),
+        "dl-attempts": str(letter.attempts),
         "dl-at": tx.now.isoformat(),
     }
     tx.forward(

@@ -8,6 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 State = Literal["accepted", "done", "waiting", "refused", "dead-lettered"]
+PLACE = "kafka:"
+"""Begins the source of what is known only by where it lay."""
 
 
 class Identity(NamedTuple):
@@ -15,6 +17,11 @@ class Identity(NamedTuple):
 
     source: str
     id: str
+
+    @property
+    def of_a_place(self) -> bool:
+        """Tell whether it is only where a record lay, because nothing that the record says of itself can be trusted."""
+        return self.source.startswith(PLACE)
 
 
 class Outcome(NamedTuple):
@@ -45,6 +52,16 @@ _NOTE = text(
 )
 
 
+_READMIT = text(
+    """
+    INSERT INTO inbox AS i (consumer, source, id, at, outcome) VALUES (:consumer, :source, :id, :now, 'done')
+    ON CONFLICT (consumer, source, id) DO UPDATE SET outcome = 'done', detail = NULL
+    WHERE i.outcome IN ('accepted', 'waiting')
+    RETURNING i.id
+    """
+)
+
+
 async def admit(session: AsyncSession, consumer: str, identities: Iterable[Identity], now: datetime) -> set[Identity]:
     """Write down those that `consumer` has not taken yet, as done, and answer them; this comes before any effect."""
     wanted = sorted(set(identities))  # in one order everywhere: two consumers must not wait for each other
@@ -58,6 +75,11 @@ async def admit(session: AsyncSession, consumer: str, identities: Iterable[Ident
         },
     )
     return {Identity(source, id_) for source, id_ in rows}
+
+
+async def readmit(session: AsyncSession, consumer: str, identity: Identity, now: datetime) -> bool:
+    """Write down as done one that has waited, before its effect; false where its effect was had meanwhile."""
+    return await session.scalar(_READMIT, {"consumer": consumer, "now": now, **identity._asdict()}) is not None
 
 
 async def note(session: AsyncSession, consumer: str, outcomes: Sequence[Outcome]) -> None:

@@ -81,6 +81,29 @@ async def park(
     )
 
 
+async def put_first(session: AsyncSession, consumer: str, record: Record, reason: str, now: datetime) -> None:
+    """Let an older record wait, due at once, with what waits of its key behind it."""
+    behind: list[int] = []
+    if record.key is not None:
+        those = text("SELECT id FROM parked WHERE consumer = :consumer AND topic = :topic AND key = :key FOR UPDATE")
+        named = {"consumer": consumer, "topic": record.topic, "key": record.key}
+        behind = list(await session.scalars(those, named))
+    await park(session, consumer, [(record, reason)], now, now)
+    if behind:
+        await session.execute(
+            text(
+                """
+                WITH taken AS (DELETE FROM parked WHERE id = ANY(CAST(:behind AS bigint[])) RETURNING *)
+                INSERT INTO parked
+                    (consumer, topic, partition, "offset", key, value, headers, reason, attempts, parked_at, due_at)
+                SELECT consumer, topic, partition, "offset", key, value, headers, reason, attempts, parked_at, due_at
+                FROM taken ORDER BY id
+                """
+            ),
+            {"behind": behind},
+        )
+
+
 async def consumers_with_due(session: AsyncSession, now: datetime) -> set[str]:
     """Tell whose events are due: one question for all consumers of a service, asked all the time."""
     rows = await session.scalars(text("SELECT DISTINCT consumer FROM parked WHERE due_at <= :now"), {"now": now})
@@ -105,14 +128,17 @@ async def next_due(session: AsyncSession, consumer: str, after: int, now: dateti
     return None if row is None else _parked(row)
 
 
-async def release(session: AsyncSession, parked: Parked, consumer: str, now: datetime) -> None:
-    """Take an event out of the waiting place; what waited behind it is due at once."""
-    await session.execute(text("DELETE FROM parked WHERE id = :id"), {"id": parked.id})
+async def release(session: AsyncSession, parked: Parked, consumer: str, now: datetime) -> bool:
+    """Take an event out of the waiting place; what waited behind it is due at once. False where it is not there."""
+    there = await session.scalar(text("DELETE FROM parked WHERE id = :id RETURNING id"), {"id": parked.id})
+    if there is None:
+        return False
     if parked.record.key is not None:
         await session.execute(
             text("UPDATE parked SET due_at = :now WHERE consumer = :consumer AND topic = :topic AND key = :key"),
             {"now": now, "consumer": consumer, "topic": parked.record.topic, "key": parked.record.key},
         )
+    return True
 
 
 async def wait_longer(session: AsyncSession, parked: Parked, reason: str, now: datetime) -> None:
