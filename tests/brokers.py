@@ -61,20 +61,26 @@ async def embedded(root: Path) -> AsyncIterator[Parts]:
         folder.unlock()
 
 
-@contextmanager
-def containers() -> Iterator[Parts]:
-    """Run Apache Kafka and PostgreSQL in containers; ends the run with one line where no engine answers."""
+def require_engine() -> None:
+    """End the run with one line where no container engine answers; tell testcontainers how to use it where one does."""
     os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")  # its reaper is one more image to fetch
     os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "docker_host")
     import docker  # noqa: PLC0415 - only this run needs an engine
     from docker.errors import DockerException  # noqa: PLC0415
-    from testcontainers.core.container import DockerContainer  # noqa: PLC0415
-    from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
 
     try:
         docker.from_env().ping()
     except DockerException:
         pytest.exit("no container engine answers; start Docker (or set DOCKER_HOST), or run `make test`", returncode=1)
+
+
+@contextmanager
+def containers() -> Iterator[Parts]:
+    """Run Apache Kafka and PostgreSQL in containers; ends the run with one line where no engine answers."""
+    require_engine()
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only this run needs an engine
+    from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
+
     port = _free_port()
     kafka = (
         DockerContainer(KAFKA_IMAGE)

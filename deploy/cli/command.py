@@ -15,6 +15,7 @@ VERBS = {
     "import": "deploy.cli.import_file",
     "token": "deploy.cli.token",
     "publisher": "deploy.cli.publisher",
+    "reader": "deploy.cli.reader",
     "events": "deploy.cli.events",
 }
 """Where each verb is: a module with its `app`."""

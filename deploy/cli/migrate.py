@@ -9,6 +9,8 @@ from deploy import prepare
 from deploy.cli.target import target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, say, verb
 from deploy.embedded.folder import SERVICES
+from deploy.kafka.access import access_to
+from deploy.kafka.services import rights_of
 
 Services = Annotated[
     list[str] | None,
@@ -21,7 +23,10 @@ app = verb()
 
 @app.command()
 def migrate(services: Services = None, data: DataFolder = DEFAULT_FOLDER) -> None:
-    """Bring databases up to date and make the topics; safe to run twice and side by side.
+    """Bring databases up to date, make the topics and say who may use them; safe to run twice and side by side.
+
+    On a broker that asks its clients who they are, each service's user may write what is the service's own and read
+    what it follows. Where CONVOCA_<SERVICE>_KAFKA_PASSWORD is set, the user is made with it.
 
     Example: convoca migrate catalogue
     """
@@ -35,7 +40,13 @@ def migrate(services: Services = None, data: DataFolder = DEFAULT_FOLDER) -> Non
     async def work() -> list[str]:
         databases = where.database_urls(wanted)
         await prepare.migrate(databases)
-        return await prepare.make_topics(where.kafka(), databases)
+        settings = where.kafka()
+        made = await prepare.make_topics(settings, databases)
+        access = access_to(settings)
+        for service in wanted:
+            user, password = where.kafka_user(service)
+            await access.allow(user, rights_of(service), password)
+        return made
 
     made = asyncio.run(work())
     say(f"up to date: {', '.join(wanted)}; topics made: {', '.join(made) or 'none, all were there'}")

@@ -26,17 +26,23 @@ class Target:
         if self.embedded:
             return self.embedded.databases[service]
         name = f"{PREFIX}{service.upper()}_DATABASE_URL"
-        if path := self.environment.get(f"{name}_FILE"):
-            return Path(path).read_text(encoding="utf-8").strip()
-        try:
-            return self.environment[name]
-        except KeyError:
+        url = self._setting(name)
+        if url is None:
             message = f"{name}: is missing"
-            raise SettingsError(message) from None
+            raise SettingsError(message)
+        return url
 
     def database_urls(self, services: tuple[str, ...] = SERVICES) -> dict[str, str]:
         """Give the addresses of several services' databases."""
         return {service: self.database_url(service) for service in services}
+
+    def kafka_user(self, service: str) -> tuple[str, str | None]:
+        """Name the broker's user as whom a service works, called like the service unless a setting says otherwise.
+
+        With it comes the password that the user is to have; None where somebody else looks after it.
+        """
+        prefix = f"{PREFIX}{service.upper()}_KAFKA"
+        return self._setting(f"{prefix}_USERNAME") or service, self._setting(f"{prefix}_PASSWORD")
 
     def kafka(self) -> KafkaSettings:
         """Give the broker, as whoever may administer it."""
@@ -52,6 +58,14 @@ class Target:
                 "kafka_password": admin.kafka_admin_password,
             }
         )
+
+    def _setting(self, name: str) -> str | None:
+        path = self.environment.get(f"{name}_FILE")
+        try:
+            return Path(path).read_text(encoding="utf-8").strip() if path else self.environment.get(name)
+        except OSError as error:
+            message = f"{name}_FILE: {path} cannot be read ({error.strerror})"
+            raise SettingsError(message) from error
 
     @asynccontextmanager
     async def transaction(self, service: str) -> AsyncIterator[Transaction]:

@@ -57,3 +57,9 @@ def fail(line: str) -> NoReturn:
     """Say in one line what went wrong, and end with 1."""
     say(line)
     raise SystemExit(1)
+
+
+def refuse(line: str) -> NoReturn:
+    """Say in one line what was asked wrongly, and end with 2."""
+    say(line)
+    raise SystemExit(2)

@@ -52,3 +52,6 @@ OWN: dict[str, tuple[Topic, ...]] = {
     "notifications": (NOTICES, INCIDENTS["notifications"], dead_letters("notifications")),
 }  # fmt: skip
 """What each service writes, and nobody else."""
+
+SHUT = frozenset({JOINING, PEOPLE, *(dead_letters(service) for service in SERVICES)})
+"""What only our own services and staff may read: it holds personal data, or links for those who have a seat."""

@@ -31,11 +31,16 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def require_name(name: str) -> None:
+    """Raise Invalid where an outside system cannot be called so, be it one that writes or one that reads."""
+    if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        detail = f"a system's name is lower-case letters, digits and single hyphens, {LONGEST_NAME} at the most"
+        raise Invalid(detail, [("name", detail)])
+
+
 async def add(session: AsyncSession, name: str, now: datetime) -> str:
     """Let a system write; answers its HTTP token, which is kept nowhere. Raises Invalid, or Conflict where known."""
-    if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-        detail = f"a publisher's name is lower-case letters, digits and single hyphens, {LONGEST_NAME} at the most"
-        raise Invalid(detail, [("name", detail)])
+    require_name(name)
     token = secrets.token_urlsafe(32)
     added = await session.scalar(
         text(

@@ -30,7 +30,7 @@ async def embedded(root: Path) -> AsyncIterator[Stack]:
     try:
         await asyncio.to_thread(up.ready)
         shown = up.shown()
-        async with _client(shown["url"]) as http, connected(shown["kafka"]) as bus:
+        async with client(shown["url"]) as http, connected(shown["kafka"]) as bus:
             yield Stack(shown["url"], bus, http, root / "logs", folder=root)
     finally:
         code, _, said = await asyncio.to_thread(up.stop)
@@ -41,7 +41,7 @@ async def embedded(root: Path) -> AsyncIterator[Stack]:
 async def on_containers(parts: Parts, root: Path) -> AsyncIterator[Stack]:
     """Run services, mail catcher and front door on the broker and the PostgreSQL of `parts`."""
     async with AsyncExitStack() as at_end:
-        ground = _Ground.in_folder(root, parts)
+        ground = Ground.in_folder(root, parts)
         at_end.callback(ground.folder.unlock)
         bus = await at_end.enter_async_context(connected(parts.kafka))
         await _forget(bus)
@@ -50,7 +50,7 @@ async def on_containers(parts: Parts, root: Path) -> AsyncIterator[Stack]:
         front = FrontPort(0)
         at_end.callback(front.release)
         addresses = programs.Addresses(front.number, ground.ports)
-        http = await at_end.enter_async_context(_client(addresses.url))
+        http = await at_end.enter_async_context(client(addresses.url))
         stack = Stack(addresses.url, bus, http, ground.folder.logs, naming=ground.naming(parts))
         await stack.convoca("migrate")
         everything = (
@@ -59,14 +59,14 @@ async def on_containers(parts: Parts, root: Path) -> AsyncIterator[Stack]:
             programs.front(addresses, ground.folder),
         )
         children = [Child(program, ground.folder.logs) for program in everything]
-        at_end.push_async_callback(_stop, children)
-        await asyncio.gather(*(_start(child, addresses) for child in children))
+        at_end.push_async_callback(stop, children)
+        await asyncio.gather(*(start(child, addresses) for child in children))
         yield stack
         assert [child.name for child in children if not child.running] == []
 
 
 @dataclass(frozen=True, slots=True)
-class _Ground:
+class Ground:
     """A folder, and databases and a broker that are somebody else's."""
 
     folder: Folder
@@ -75,7 +75,8 @@ class _Ground:
     cluster: postgres.Cluster
 
     @classmethod
-    def in_folder(cls, root: Path, parts: Parts) -> "_Ground":
+    def in_folder(cls, root: Path, parts: Parts) -> "Ground":
+        """Take a folder, and the PostgreSQL and broker of `parts`."""
         folder = Folder(root)
         folder.lock()
         database, kafka = urlsplit(parts.postgres), urlsplit(f"//{parts.kafka}")
@@ -90,12 +91,14 @@ class _Ground:
         return {**urls, "CONVOCA_KAFKA_SERVERS": parts.kafka}
 
 
-def _client(url: str) -> httpx.AsyncClient:
+def client(url: str) -> httpx.AsyncClient:
+    """Give what speaks HTTP with a stack."""
     limits = httpx.Limits(max_connections=MOST_AT_ONCE)
     return httpx.AsyncClient(base_url=url, limits=limits, timeout=SLOWEST_ANSWER, trust_env=False)
 
 
-async def _start(child: Child, addresses: programs.Addresses) -> None:
+async def start(child: Child, addresses: programs.Addresses) -> None:
+    """Start a part and wait until it is ready."""
     await child.start()
     if child.name in SERVICES:
         probe = partial(is_ready, addresses.ports[child.name], f"/api/{child.name}/health/ready")
@@ -104,7 +107,7 @@ async def _start(child: Child, addresses: programs.Addresses) -> None:
     await child.becomes_ready(probe)
 
 
-async def _stop(children: list[Child]) -> None:
+async def stop(children: list[Child]) -> None:
     """Stop the front door first; the services end by themselves, with 0."""
     codes: dict[str, int] = {}
     for names in (("front",), SERVICES, ("mailcatcher",)):

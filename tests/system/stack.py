@@ -130,6 +130,12 @@ class Stack:
 
     async def convoca(self, *arguments: str) -> str:
         """Run a command on this system and give what it printed for machines; fails where it fails."""
+        code, out, err = await self.attempt(*arguments)
+        assert code == 0, err
+        return out
+
+    async def attempt(self, *arguments: str) -> tuple[int | None, str, str]:
+        """Run a command on this system and give its exit code, and what it wrote for machines and for people."""
         where = ("--data", str(self.folder)) if self.folder else ()
         running = await asyncio.create_subprocess_exec(
             *(CONVOCA, *arguments, *where),
@@ -138,8 +144,7 @@ class Stack:
             env=surroundings(**self.naming),
         )
         out, err = await running.communicate()
-        assert running.returncode == 0, err.decode()
-        return out.decode()
+        return running.returncode, out.decode(), err.decode()
 
     async def publisher(self, name: str, service: str) -> Publisher:
         """Let an outside system in."""

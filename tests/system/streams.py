@@ -99,11 +99,12 @@ class Bus:
 
 
 @asynccontextmanager
-async def connected(servers: str) -> AsyncIterator[Bus]:
-    """Be connected to the broker at `host:port`."""
+async def connected(servers: str, **login: Any) -> AsyncIterator[Bus]:  # noqa: ANN401 - aiokafka has no types
+    """Be connected to the broker at `host:port`; `login` is what else aiokafka's clients need for it."""
+    reached = {"bootstrap_servers": servers, **login}
     async with AsyncExitStack() as at_end:
-        consumer = AIOKafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest", fetch_max_wait_ms=50)
-        bus = Bus(AIOKafkaAdminClient(bootstrap_servers=servers), consumer, AIOKafkaProducer(bootstrap_servers=servers))
+        consumer = AIOKafkaConsumer(**reached, auto_offset_reset="earliest", fetch_max_wait_ms=50)
+        bus = Bus(AIOKafkaAdminClient(**reached), consumer, AIOKafkaProducer(**reached))
         for client, close in (
             (bus.admin, bus.admin.close),
             (bus.consumer, bus.consumer.stop),

@@ -1,0 +1,201 @@
+"""Users and what they may do, made on the broker; on one that asks nobody who they are there is nothing to make."""
+
+import asyncio
+import secrets
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialAlteration,
+    UserScramCredentialDeletion,
+    UserScramCredentialUpsertion,
+)
+from pydantic import BaseModel, ConfigDict
+
+from deploy.kafka.rights import Right
+from shared.errors import Unavailable
+from shared.messaging.kafka import MECHANISM
+from shared.settings import KafkaSettings
+
+SECONDS_TO_ANSWER = 15.0
+ITERATIONS = 8192
+"""Of the hash that the broker keeps of a password; ours are drawn, so that more would protect nothing."""
+
+
+class Login(BaseModel):
+    """How a client reaches the broker; `ca` is a certificate (PEM). What is not used is None."""
+
+    model_config = ConfigDict(frozen=True)
+
+    servers: str
+    security: str
+    mechanism: str | None = None
+    username: str | None = None
+    password: str | None = None
+    ca: str | None = None
+
+
+class Access(Protocol):
+    """What is asked of a broker, whether it knows users or not. Raises Unavailable where the broker does not comply."""
+
+    async def knows(self, user: str) -> bool:
+        """Tell whether there is such a user."""
+
+    async def let_in(self, user: str, rights: Sequence[Right]) -> Login:
+        """Make a user with a drawn password, who may do this and nothing else.
+
+        The user is made last: what breaks off before leaves rights that are nobody's.
+        """
+
+    async def allow(self, user: str, rights: Sequence[Right], password: str | None = None) -> None:
+        """Add to what a user may do; with a `password`, it is theirs from now on. Harmless where all is so already."""
+
+    async def shut_out(self, user: str) -> bool:
+        """Take a user away with all that they might do; tells whether there was such a user."""
+
+
+def access_to(settings: KafkaSettings) -> Access:
+    """Give the access to a broker, as the administrator whom the settings name."""
+    if settings.kafka_security.startswith("sasl"):
+        return Guarded(settings)
+    return Open(settings)
+
+
+class Open:
+    """A broker that asks nobody who they are: all may do everything, and nothing is made."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+
+    async def knows(self, user: str) -> bool:  # noqa: ARG002 - nobody is known
+        """Tell that nobody is known here."""
+        return False
+
+    async def let_in(self, user: str, rights: Sequence[Right]) -> Login:  # noqa: ARG002 - all may
+        """Tell where the broker is."""
+        return _login(self._settings)
+
+    async def allow(self, user: str, rights: Sequence[Right], password: str | None = None) -> None:
+        """Do nothing: all may do this."""
+
+    async def shut_out(self, user: str) -> bool:  # noqa: ARG002 - nobody is known
+        """Tell that there was nobody."""
+        return False
+
+
+class Guarded:
+    """A broker that knows its users by SCRAM-SHA-512, and lets each do what an ACL grants."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        password = settings.kafka_password
+        self._admin = AdminClient(
+            {
+                "bootstrap.servers": settings.kafka_servers,
+                "security.protocol": settings.kafka_security.upper(),
+                "sasl.mechanism": MECHANISM,
+                "sasl.username": settings.kafka_username or "",
+                "sasl.password": password.get_secret_value() if password else "",
+                **({"ssl.ca.location": str(settings.kafka_ca_file)} if settings.kafka_ca_file else {}),
+                "log_level": 0,  # what fails is raised
+            }
+        )
+
+    async def knows(self, user: str) -> bool:
+        """Tell whether there is such a user."""
+        asked = self._admin.describe_user_scram_credentials(request_timeout=SECONDS_TO_ANSWER)
+        if isinstance(asked, dict):  # it is one where users are named; one who is not known would then be an error
+            message = "all users were asked for"
+            raise TypeError(message)
+        return user in await _answered(asked)
+
+    async def let_in(self, user: str, rights: Sequence[Right]) -> Login:
+        """Make a user with a drawn password, who may do this and nothing else."""
+        await self._delete_rights(user)  # what an attempt that broke off has left
+        password = secrets.token_urlsafe(32)
+        await self.allow(user, rights, password)
+        return _login(self._settings).model_copy(
+            update={"mechanism": MECHANISM, "username": user, "password": password}
+        )
+
+    async def allow(self, user: str, rights: Sequence[Right], password: str | None = None) -> None:
+        """Add to what a user may do; with a `password`, it is theirs from now on."""
+        bindings = [_binding(user, right) for right in dict.fromkeys(rights)]
+        await _all(self._admin.create_acls(bindings, request_timeout=SECONDS_TO_ANSWER).values())
+        if password is not None:
+            info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS)
+            await self._alter(UserScramCredentialUpsertion(user, info, password.encode()))
+
+    async def shut_out(self, user: str) -> bool:
+        """Take a user away with all that they might do; tells whether there was such a user."""
+        await self._delete_rights(user)
+        known = await self.knows(user)
+        if known:
+            await self._alter(UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_512))
+        return known
+
+    async def _alter(self, alteration: UserScramCredentialAlteration) -> None:
+        altered = self._admin.alter_user_scram_credentials([alteration], request_timeout=SECONDS_TO_ANSWER)
+        await _all(altered.values())
+
+    async def _delete_rights(self, user: str) -> None:
+        theirs = AclBindingFilter(
+            ResourceType.ANY,
+            None,  # type: ignore[arg-type]  # of any name, which the library's types do not know
+            ResourcePatternType.ANY,
+            _principal(user),
+            None,  # type: ignore[arg-type]  # from any host
+            AclOperation.ANY,
+            AclPermissionType.ANY,
+        )
+        await _all(self._admin.delete_acls([theirs], request_timeout=SECONDS_TO_ANSWER).values())
+
+
+def _binding(user: str, right: Right) -> AclBinding:
+    return AclBinding(
+        {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP}[right.resource],
+        right.name,
+        ResourcePatternType.PREFIXED if right.prefix else ResourcePatternType.LITERAL,
+        _principal(user),
+        "*",
+        {"read": AclOperation.READ, "write": AclOperation.WRITE}[right.does],
+        AclPermissionType.ALLOW,
+    )
+
+
+def _principal(user: str) -> str:
+    return f"User:{user}"
+
+
+def _login(settings: KafkaSettings) -> Login:
+    ca = settings.kafka_ca_file
+    return Login(
+        servers=settings.kafka_servers,
+        security=settings.kafka_security,
+        ca=ca.read_text(encoding="ascii") if ca else None,
+    )
+
+
+async def _all(futures: Iterable["Future[Any]"]) -> None:
+    for future in futures:
+        await _answered(future)
+
+
+async def _answered(future: "Future[Any]") -> Any:  # noqa: ANN401 - the library's answers have no one type
+    try:
+        return await asyncio.wrap_future(future)
+    except KafkaException as error:
+        slug = "broker"
+        message = f"the broker did not do as it was asked: {error.args[0].str()}"
+        raise Unavailable(slug, message) from error
