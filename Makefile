@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 REQUIREMENTS := shared/requirements.txt $(wildcard services/*/requirements.txt) deploy/requirements.txt tests/requirements.txt
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-kafka lint bench constraints
+.PHONY: help setup demo test test-kafka lint contracts bench constraints
 
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ lint: setup ## style, types, floors
 	$(BIN)/ruff format --check
 	$(BIN)/mypy services shared deploy tests
 	$(BIN)/lint-imports
+
+contracts: setup ## write the events' schemas anew; refuses what would break who reads or sends them
+	$(BIN)/python -m tests.contracts
 
 bench: setup ## speed, each figure beside its limit measured in the same run; writes build/bench.json
 	$(BIN)/python -m tests.bench $(ARGS)

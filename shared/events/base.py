@@ -16,8 +16,8 @@ Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Localised = dict[Language, Text]
 Moment = AwareDatetime
 
-EVENT_TYPES: dict[str, type["Event"]] = {}
-"""Our own facts by type; what outside systems send has other shapes and is not here."""
+SHAPES: dict[tuple[str, int], type["Event"]] = {}
+"""Every shape by its name and version; complete once each module of this package is imported, as `contract` does."""
 
 
 class Contract(BaseModel):
@@ -27,9 +27,14 @@ class Contract(BaseModel):
 
 
 class Event(Contract):
-    """The `data` of a CloudEvent. `type`, `version` and `topic` say where it stands in the contract."""
+    """The `data` of a CloudEvent. `type`, `version` and `topic` say where it stands in the contract.
+
+    `shape` is what its schema is called: the type of a fact of ours, and after `inbound.` the type of what outside
+    systems send, for both may tell of the same happening in words of their own (`workshop.scheduled`).
+    """
 
     type: ClassVar[str]
+    shape: ClassVar[str]
     version: ClassVar[int] = 1
     topic: ClassVar[Topic]
 
@@ -38,10 +43,12 @@ class Event(Contract):
         super().__init_subclass__(**options)
         if type is not None:
             cls.type = type
-            if not cls.topic.inbound:
-                EVENT_TYPES[type] = cls
+            cls.shape = f"inbound.{type}" if cls.topic.inbound else type
+            if SHAPES.setdefault((cls.shape, cls.version), cls) is not cls:
+                message = f"there is another shape {cls.shape} of version {cls.version}"
+                raise TypeError(message)
 
     @classmethod
     def dataschema(cls) -> str:
         """Give the name of this shape, as `ce_dataschema` carries it."""
-        return f"urn:convoca:{cls.type}:{cls.version}"
+        return f"urn:convoca:{cls.shape}:{cls.version}"
