@@ -50,18 +50,20 @@ async def templates() -> dict[str, str]:
 async def database_url(parts: Parts, templates: dict[str, str]) -> AsyncIterator[MakeUrl]:
     """Give what makes a migrated, empty database for a service and answers its address."""
     made: list[str] = []
+    one_at_a_time = asyncio.Lock()
     admin: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(parts.database("postgres"))
 
     async def make(service: str) -> str:
-        if service not in templates:
-            template = f"template_{service}"
-            await admin.execute(f"CREATE DATABASE {template}")
-            await asyncio.to_thread(migrations.upgrade, service, parts.database(template))
-            templates[service] = template
-        name = f"{service}_{next(_numbers)}"
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {templates[service]}")
-        made.append(name)
-        return parts.database(name)
+        async with one_at_a_time:
+            if service not in templates:
+                template = f"template_{service}"
+                await admin.execute(f"CREATE DATABASE {template}")
+                await asyncio.to_thread(migrations.upgrade, service, parts.database(template))
+                templates[service] = template
+            name = f"{service}_{next(_numbers)}"
+            await admin.execute(f"CREATE DATABASE {name} TEMPLATE {templates[service]}")
+            made.append(name)
+            return parts.database(name)
 
     yield make
     for name in made:
