@@ -29,8 +29,8 @@ demo: setup ## the whole story on real parts, live; ARGS=--once ends by itself
 test: setup ## every suite, on PostgreSQL and a Kafka-protocol broker from wheels
 	$(BIN)/pytest $(ARGS)
 
-test-kafka: setup ## transport and journeys on Apache Kafka and PostgreSQL in containers (needs an engine)
-	$(BIN)/pytest --parts=containers tests/transport tests/system $(ARGS)
+test-kafka: setup ## transport, journeys, chaos and access on Apache Kafka and PostgreSQL in containers (needs an engine)
+	$(BIN)/pytest --parts=containers tests/transport tests/system tests/chaos tests/access $(ARGS)
 
 lint: setup ## style, types, floors
 	$(BIN)/ruff check

@@ -2,6 +2,7 @@
 
 import ast
 import sys
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -66,3 +67,14 @@ def test_a_domain_imports_python_and_itself_alone(service: str) -> None:
             for name in names:
                 own = name.startswith(f"services.{service}.domain")
                 assert own or name.partition(".")[0] in sys.stdlib_module_names, f"{path}: {name}"
+
+
+def test_every_test_is_run_by_make_test_or_by_make_test_kafka() -> None:
+    chosen = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"][
+        "testpaths"
+    ]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
+    chosen += next(line for line in makefile if "--parts=containers" in line).split()
+    files = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")]
+    assert files
+    assert [str(path) for path in files if not any(path.is_relative_to(each) for each in chosen)] == []

@@ -1,4 +1,4 @@
-"""Apache Kafka as a careful operator runs it: whoever connects says who they are, and may do only what an ACL grants."""
+"""Apache Kafka as a careful operator runs it: whoever connects says who they are, and does only what an ACL grants."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -89,7 +89,7 @@ async def test_where_the_broker_does_not_make_the_user_nobody_was_let_in(stack: 
 async def test_of_two_who_let_the_same_system_in_at_once_one_does(stack: Stack) -> None:
     add = (*ADD, "raced-cms", "--service", "catalogue", "--json")
     tried = await asyncio.gather(*(stack.attempt(*add) for _ in range(2)))
-    assert sorted(code for code, _, _ in tried) == [0, 1]
+    assert {code for code, _, _ in tried} == {0, 1}
     [printed] = [out for code, out, _ in tried if code == 0]
     assert json.loads(printed)["kafka"]["username"] == publisher_user("catalogue", "raced-cms")
     assert await Visitor.of(printed).writes("inbound.catalogue.raced-cms") == "written"
@@ -100,8 +100,13 @@ async def _allow_to_make_topics(broker: Guarded, user: str) -> None:
     admin = admin_of(broker)
     everything = "*"
     create = AclBinding(
-        *(ResourceType.TOPIC, everything, ResourcePatternType.LITERAL),
-        *(f"User:{user}", "*", AclOperation.CREATE, AclPermissionType.ALLOW),
+        restype=ResourceType.TOPIC,
+        name=everything,
+        resource_pattern_type=ResourcePatternType.LITERAL,
+        principal=f"User:{user}",
+        host=everything,
+        operation=AclOperation.CREATE,
+        permission_type=AclPermissionType.ALLOW,
     )
     for made in admin.create_acls([create], request_timeout=10).values():
         await asyncio.wrap_future(made)

@@ -134,7 +134,7 @@ async def test_a_relay_that_dies_anywhere_loses_nothing_and_keeps_each_key_in_or
 
 
 async def ready(service: Service) -> bool:
-    return not service.down
+    return not service.pulse.down
 
 
 async def nothing_waits(ground: Ground) -> bool:
