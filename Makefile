@@ -30,7 +30,7 @@ test: setup ## every suite, on PostgreSQL and a Kafka-protocol broker from wheel
 	$(BIN)/pytest $(ARGS)
 
 test-kafka: setup ## transport, journeys, chaos and access on Apache Kafka and PostgreSQL in containers (needs an engine)
-	$(BIN)/pytest --parts=containers tests/transport tests/system tests/chaos tests/access $(ARGS)
+	$(BIN)/pytest --parts=containers tests/access tests/transport tests/chaos tests/system $(ARGS)
 
 lint: setup ## style, types, floors
 	$(BIN)/ruff check

@@ -105,17 +105,26 @@ def containers() -> Iterator[Parts]:
         )
         .waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(90))
     )
+    # Nobody but this machine reaches it; the engine takes an address here, the library's types do not know it.
+    kafka.ports = {"9092/tcp": (LOOPBACK, port)}  # type: ignore[dict-item]
+    with kafka, postgres_in_a_container() as url:
+        yield Parts(f"{LOOPBACK}:{port}", url, embedded=False)
+
+
+@contextmanager
+def postgres_in_a_container() -> Iterator[str]:
+    """Run PostgreSQL in a container, and give a superuser's address without a database."""
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only this run needs an engine
+    from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
+
     database = (
         DockerContainer(POSTGRES_IMAGE)
         .with_env("POSTGRES_PASSWORD", "only-for-tests")
         .waiting_for(LogMessageWaitStrategy("database system is ready to accept connections", times=2))
     )
-    # Nobody but this machine reaches them; the engine takes an address here, the library's types do not know it.
-    kafka.ports = {"9092/tcp": (LOOPBACK, port)}  # type: ignore[dict-item]
-    database.ports = {"5432/tcp": (LOOPBACK, None)}  # type: ignore[dict-item]
-    with kafka, database:
-        url = f"postgresql://postgres:only-for-tests@{LOOPBACK}:{database.get_exposed_port(5432)}"
-        yield Parts(f"{LOOPBACK}:{port}", url, embedded=False)
+    database.ports = {"5432/tcp": (LOOPBACK, None)}  # type: ignore[dict-item]  # as above
+    with database:
+        yield f"postgresql://postgres:only-for-tests@{LOOPBACK}:{database.get_exposed_port(5432)}"
 
 
 def _free_port() -> int:

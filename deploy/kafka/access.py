@@ -131,8 +131,8 @@ class Guarded:
 
     async def allow(self, user: str, rights: Sequence[Right], password: str | None = None) -> None:
         """Add to what a user may do; with a `password`, it is theirs from now on."""
-        bindings = [_binding(user, right) for right in dict.fromkeys(rights)]
-        await _all(self._admin.create_acls(bindings, request_timeout=SECONDS_TO_ANSWER).values())
+        if bindings := [_binding(user, right) for right in dict.fromkeys(rights)]:
+            await _all(self._admin.create_acls(bindings, request_timeout=SECONDS_TO_ANSWER).values())
         if password is not None:
             info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS)
             await self._alter(UserScramCredentialUpsertion(user, info, password.encode()))

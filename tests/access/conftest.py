@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from tests.access.broker import Guarded, guarded
 from tests.access.running import on_guarded
-from tests.brokers import Parts
+from tests.brokers import Parts, postgres_in_a_container
 from tests.system.stack import Stack
 
 
@@ -19,9 +19,11 @@ def broker() -> Iterator[Guarded]:
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def stack(broker: Guarded, parts: Parts, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+async def stack(broker: Guarded, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Give the whole system, each service a user of its own; `stack.bus` is the administrator's."""
-    async with on_guarded(broker, parts, tmp_path_factory.mktemp("guarded")) as whole:
-        token = await whole.convoca("token", "create", "--scope", "staff", "--name", "journeys")
-        whole.staff = {"Authorization": f"Bearer {token.strip()}"}
-        yield whole
+    with postgres_in_a_container() as url:
+        parts = Parts(broker.servers, url, embedded=False)
+        async with on_guarded(broker, parts, tmp_path_factory.mktemp("guarded")) as whole:
+            token = await whole.convoca("token", "create", "--scope", "staff", "--name", "journeys")
+            whole.staff = {"Authorization": f"Bearer {token.strip()}"}
+            yield whole

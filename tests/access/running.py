@@ -24,7 +24,7 @@ USERS = {service: f"{service}-only-for-tests" for service in SERVICES}
 async def on_guarded(broker: Guarded, parts: Parts, root: Path) -> AsyncIterator[Stack]:
     """Run services, mail catcher and front door on `broker`, and on the PostgreSQL of `parts`."""
     async with AsyncExitStack() as at_end:
-        ground = Ground.in_folder(root, replace(parts, kafka=broker.servers))
+        ground = Ground.in_folder(root, parts)
         at_end.callback(ground.folder.unlock)
         bus = await at_end.enter_async_context(_as_admin(broker))
         await ground.cluster.provide()
@@ -34,7 +34,6 @@ async def on_guarded(broker: Guarded, parts: Parts, root: Path) -> AsyncIterator
         http = await at_end.enter_async_context(client(addresses.url))
         naming = {
             **ground.naming(parts),
-            "CONVOCA_KAFKA_SERVERS": broker.servers,
             "CONVOCA_KAFKA_SECURITY": "sasl_plaintext",
             "CONVOCA_KAFKA_ADMIN_USERNAME": ADMIN,
             "CONVOCA_KAFKA_ADMIN_PASSWORD": PASSWORD,
