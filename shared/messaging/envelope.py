@@ -24,7 +24,6 @@ LONGEST_NAME = 500
 LARGEST_SEQUENCE = 2**63 - 1
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # no part of an attribute (CloudEvents 1.0, type system)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)  # RFC 3339
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")  # W3C Trace Context
 
 
 class Unreadable(Exception):  # noqa: N818 - an adjective, as the policy reads it
@@ -183,7 +182,6 @@ def _envelope(attributes: dict[str, str]) -> Envelope:
     if _CONTROL.search("".join(attributes.values())):
         message = "an attribute holds a control character"
         raise Unreadable(message)
-    traceparent = attributes.get("traceparent", "")
     return Envelope(
         id=attributes["id"],
         source=attributes["source"],
@@ -193,7 +191,7 @@ def _envelope(attributes: dict[str, str]) -> Envelope:
         sequence=_number(attributes["sequence"]) if "sequence" in attributes else None,
         causation_id=attributes.get("causationid"),
         correlation_id=attributes.get("correlationid"),
-        traceparent=traceparent if len(traceparent) <= LONGEST_NAME and _TRACEPARENT.fullmatch(traceparent) else None,
+        traceparent=attributes.get("traceparent"),
     )
 
 

@@ -22,23 +22,23 @@ NO_GROUP = "GroupAuthorizationFailedError"
 
 async def test_a_reader_reads_what_was_named_in_groups_of_its_own(stack: GuardedStack, broker: Guarded) -> None:
     await stack.offer(workshop())
-    added = await add_reader(stack.target, "city-site", [WORKSHOPS.name, SEATS.name, WORKSHOPS.name])
+    added = await add_reader(stack.target, "site-of-vic", [WORKSHOPS.name, SEATS.name, WORKSHOPS.name])
     assert added.topics == [WORKSHOPS.name, SEATS.name]
     site = Visitor.of(added.kafka)
-    for group in (None, "city-site", "city-site.cache"):
+    for group in (None, "site-of-vic", "site-of-vic.cache"):
         assert await site.reads(WORKSHOPS.name, group) == "read"
-    for group in ("city-sites", "registration.catalogue.workshops", "other"):
+    for group in ("site-of-vics", "registration.catalogue.workshops", "other"):
         assert await site.reads(WORKSHOPS.name, group) == NO_GROUP
     cms = await let_in(stack, "catalogue")
     for topic in (PEOPLE.name, JOINING.name, ENROLMENTS.name, cms.topic, dead_letters("registration").name):
         assert (topic, await site.reads(topic)) == (topic, REFUSED)
     assert await site.writes(WORKSHOPS.name) == {REFUSED}
     assert await site.sees() == sorted([WORKSHOPS.name, SEATS.name])
-    assert acls_of(broker, reader_user("city-site")) == {
+    assert acls_of(broker, reader_user("site-of-vic")) == {
         ("TOPIC", "LITERAL", WORKSHOPS.name, "READ"),
         ("TOPIC", "LITERAL", SEATS.name, "READ"),
-        ("GROUP", "LITERAL", "city-site", "READ"),
-        ("GROUP", "PREFIXED", "city-site.", "READ"),
+        ("GROUP", "LITERAL", "site-of-vic", "READ"),
+        ("GROUP", "PREFIXED", "site-of-vic.", "READ"),
     }
 
 
