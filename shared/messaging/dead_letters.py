@@ -9,12 +9,14 @@ from sqlalchemy import text
 from shared.database import Transaction
 from shared.events.incidents import RecordDeadLettered
 from shared.events.topics import INCIDENTS, dead_letters
-from shared.messaging.envelope import Envelope, Outgoing, Record, pack_headers
+from shared.messaging.envelope import LONGEST_KEY, Envelope, Outgoing, Record, pack_headers
 from shared.messaging.inbox import Identity
 
 LONGEST_DETAIL = 1000
 LONGEST_CLAIM = 200
 HEADER_PREFIX = "dl-"
+KEY_HEADER = "dl-key"
+"""Holds a key that is too long to be one in the outbox, whose index would refuse it and hold up all that is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,16 @@ def _publish(tx: Transaction, letter: Letter) -> None:
         "dl-attempts": str(letter.attempts),
         "dl-at": tx.now.isoformat(),
     }
+    key, own = record.key, record.headers
+    if key is not None and len(key) > LONGEST_KEY:
+        key, own = None, (*own, (KEY_HEADER, key))
     tx.forward(
         Outgoing(
             event_id=str(uuids.uuid7()),
             topic=dead_letters(tx.service).name,
-            key=record.key,
+            key=key,
             type="dead-letter",
-            headers=(*record.headers, *((name, value.encode()) for name, value in marks.items())),
+            headers=(*own, *((name, value.encode()) for name, value in marks.items())),
             value=record.value,
         )
     )

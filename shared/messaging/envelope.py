@@ -21,6 +21,8 @@ JSON = "application/json"
 REQUIRED = ("id", "source", "type")
 LONGEST_NAME = 500
 """Characters of an attribute that is kept; a database's index holds no more."""
+LONGEST_KEY = 1000
+"""Bytes of a record's key by which order is kept; a database's index holds not many more."""
 LARGEST_SEQUENCE = 2**63 - 1
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # no part of an attribute (CloudEvents 1.0, type system)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)  # RFC 3339
@@ -110,6 +112,9 @@ def seal(  # noqa: PLR0913 - the attributes of an envelope
 
 def unseal(record: Record) -> tuple[Envelope, bytes]:
     """Read a record's envelope and the JSON of its data; raises Unreadable."""
+    if len(record.key or b"") > LONGEST_KEY:
+        message = f"the key is longer than {LONGEST_KEY} bytes"
+        raise Unreadable(message)
     headers = {name.lower(): value for name, value in record.headers if value is not None}
     content_type = media_type(headers.get("content-type", b""))
     if content_type == STRUCTURED:
