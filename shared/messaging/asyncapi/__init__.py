@@ -166,7 +166,7 @@ def _operation(action: str, topic: Topic, names: Iterable[str], summary: str) ->
 
 def _components(described: Described) -> Json:
     components: Json = {
-        "messages": messages_on(described.topics, described.site),
+        "messages": messages_on(described.topics, described.service, described.site),
         "schemas": schemas_on(described.topics),
     }
     if described.security.startswith("sasl"):

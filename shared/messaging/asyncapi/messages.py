@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from shared.events.base import Event
-from shared.events.contract import Json, sample_files, schema_within, shapes_on
+from shared.events.contract import Json, sample_files, schema_within, shapes_on, streams_of
 from shared.events.topics import OWN, Topic, dead_letters
 from shared.messaging import headers
 from shared.messaging.dead_letters import TYPE as DEAD_LETTER
@@ -60,14 +60,15 @@ def names_taken(subscription: Subscription) -> Iterator[str]:
     return _names(subscription.events.values(), inbound=subscription.inbound)
 
 
-def messages_on(topics: Iterable[Topic], site: str) -> Json:
-    """Describe the messages that go on `topics`, by name; `site` is where the schemas are served."""
+def messages_on(topics: Iterable[Topic], service: str, site: str) -> Json:
+    """Describe for `service` the messages that go on `topics`, by name; `site` is where all services are found."""
     messages: Json = {}
     for topic in topics:
         for shape in shapes_on(topic):
-            messages[message_name(shape)] = _binary(shape, site)
+            schema = f"{site}/api/{home_of(shape, service)}/schemas/{shape.shape}/{shape.version}.json"
+            messages[message_name(shape)] = _binary(shape, schema)
             if topic.inbound:
-                messages[message_name(shape, structured=True)] = _structured(shape, site)
+                messages[message_name(shape, structured=True)] = _structured(shape, schema)
         if is_of_dead_letters(topic):
             messages[DEAD_LETTER] = _dead_letter()
     return messages
@@ -92,13 +93,13 @@ def _names(shapes: Iterable[type[Event]], *, inbound: bool) -> Iterator[str]:
             yield message_name(shape, structured=True)
 
 
-def _binary(shape: type[Event], site: str) -> Json:
+def _binary(shape: type[Event], schema: str) -> Json:
     inbound = shape.topic.inbound
     own: Json = {"ce_type": {"const": shape.type}}
     if not inbound:
         own["ce_dataschema"] = {"const": shape.dataschema()}
     return {
-        **_about(shape, site),
+        **_about(shape, schema),
         "contentType": "application/json",
         "headers": {
             "allOf": [
@@ -115,11 +116,11 @@ def _binary(shape: type[Event], site: str) -> Json:
     }
 
 
-def _structured(shape: type[Event], site: str) -> Json:
+def _structured(shape: type[Event], schema: str) -> Json:
     envelope = headers.envelope({"$ref": f"{SCHEMAS}/{payload_name(shape)}"})
     envelope["properties"]["type"]["const"] = shape.type
     return {
-        **_about(shape, site),
+        **_about(shape, schema),
         "title": f"{shape.shape}, whole in the value",
         "contentType": headers.STRUCTURED,
         "headers": {"$ref": f"{SCHEMAS}/{OF_STRUCTURED_EVENTS}"},
@@ -147,24 +148,22 @@ def _dead_letter() -> Json:
     }
 
 
-def _about(shape: type[Event], site: str) -> Json:
+def _about(shape: type[Event], schema: str) -> Json:
     summary, _, rest = (shape.__doc__ or "").strip().partition("\n")
     return {
         "name": shape.type,
         "title": shape.shape,
         "summary": summary,
         **({"description": " ".join(rest.split())} if rest.strip() else {}),
-        "externalDocs": {
-            "description": "The data's JSON Schema",
-            "url": f"{site}/api/{home_of(shape)}/schemas/{shape.shape}/{shape.version}.json",
-        },
+        "externalDocs": {"description": "The data's JSON Schema", "url": schema},
     }
 
 
-def home_of(shape: type[Event]) -> str:
-    """Tell which service serves a shape's schema: who says it, or who takes it from outside."""
-    parts = shape.topic.name.split(".")
-    return parts[1] if shape.topic.inbound else parts[0]
+def home_of(shape: type[Event], service: str) -> str:
+    """Tell which service serves a shape's schema: `service` where it says it, else who does, or who takes it."""
+    said = [topic.name.split(".") for topic in streams_of(shape)]
+    writers = [parts[1] if shape.topic.inbound else parts[0] for parts in said]
+    return service if service in writers else writers[0]
 
 
 def _key(topic: Topic) -> Json:
