@@ -71,6 +71,7 @@ async def test_a_page_of_documents_keeps_nobody_out(apps: Apps, service: str, pa
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     shown = read(answer.text)
     assert not barriers(shown)
+    assert "&lt;code&gt;" not in answer.text
     assert shown.one("html").attributes["lang"] == language
 
 

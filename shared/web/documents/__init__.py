@@ -88,7 +88,7 @@ def router(described: Described) -> APIRouter:
 
 def prose(words: str) -> Markup:
     """Write a sentence of a document, with what stands between backticks as code."""
-    return Markup(CODE.sub(r"<code>\1</code>", escape(words)))  # noqa: S704 - escaped before anything is put in
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(words))))  # noqa: S704 - escaped before anything is put in
 
 
 def _shown(request: Request, template: str, service: str, **context: object) -> Response:

@@ -43,7 +43,6 @@ class Endpoint:
     id: str
     method: str
     path: str
-    title: str
     words: str
     schemes: Sequence[str]
     parameters: Sequence[Parameter]
@@ -101,7 +100,6 @@ def _endpoint(reader: Reader, path: str, method: str, operation: Json) -> Endpoi
         id=operation["operationId"],
         method=method.upper(),
         path=path,
-        title=operation["summary"],
         words=" ".join(operation.get("description", "").split()),
         schemes=schemes,
         parameters=[Parameter(each["in"], _parameter(reader, each)) for each in operation.get("parameters", ())],

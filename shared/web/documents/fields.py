@@ -92,7 +92,12 @@ class Reader:
     def _rules(self, schema: Json) -> Sequence[tuple[str, str]]:
         own = self.resolved(schema)
         parts = [own, *(each for each in self._alternatives(schema) if each is not own)]
-        found = [(name, _value(name, part[name])) for part in parts for name in RULES if name in part]
+        found = [
+            (name, _value(name, part[name]))
+            for part in parts
+            for name in RULES
+            if name in part and (name != "default" or part[name] is not None)
+        ]
         keys = [self.resolved(part.get("propertyNames", {})).get("enum") for part in parts]
         return list(dict.fromkeys([*found, *(("keys", _value("enum", names)) for names in keys if names)]))
 
