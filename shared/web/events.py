@@ -6,14 +6,18 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from shared.errors import Forbidden, Malformed, NotFound
+from shared.events.contract import Json, schema_within
 from shared.events.topics import inbound
-from shared.messaging import inbox, publishers
+from shared.messaging import headers, inbox, publishers
 from shared.messaging.consume import Consumer
 from shared.messaging.dead_letters import Fault
 from shared.messaging.envelope import Headers, Record
-from shared.web.tokens import Publisher
+from shared.web.openapi import Refusals, refuses
+from shared.web.tokens import REFUSALS_TO_PUBLISHERS, Publisher
 
 ATTRIBUTE = "ce-"
+SCHEMAS = "#/components/schemas"
+REFUSALS: Refusals = {400: ["unreadable", "unknown-type", "invalid"], 403: ["not-owner"]}
 
 
 class Receipt(BaseModel):
@@ -28,7 +32,12 @@ def router(service: str, consumer: Consumer) -> APIRouter:
     """Make the endpoints by which publishers reach `consumer`, which follows their inbound topics."""
     events = APIRouter(tags=["events"])
 
-    @events.post("/events", status_code=202)
+    @events.post(
+        "/events",
+        status_code=202,
+        responses=refuses(REFUSALS_TO_PUBLISHERS, REFUSALS),
+        openapi_extra=_described(consumer),
+    )
     async def publish(request: Request, caller: Publisher) -> Receipt:
         """Take a CloudEvent, in binary or structured mode; 202 once it is in the database."""
         record = Record(
@@ -46,7 +55,7 @@ def router(service: str, consumer: Consumer) -> APIRouter:
         request.app.state.service.tend_now()
         return await _receipt(request, letter.identity)
 
-    @events.get("/events/{event_id}")
+    @events.get("/events/{event_id}", responses=refuses(REFUSALS_TO_PUBLISHERS, {404: ["unknown-event"]}))
     async def follow_up(request: Request, event_id: str, caller: Publisher) -> Receipt:
         """Tell the publisher of an event what became of it."""
         return await _receipt(request, inbox.Identity(publishers.source_of(caller.name), event_id))
@@ -60,6 +69,39 @@ def router(service: str, consumer: Consumer) -> APIRouter:
         return Receipt(id=identity.id, state=outcome.state, detail=outcome.detail)
 
     return events
+
+
+def schemas(consumer: Consumer) -> dict[str, Json]:
+    """Give the schemas of what is taken here, by the names under which the endpoints' description knows them."""
+    return {
+        each.shape: schema_within(each, f"{SCHEMAS}/{each.shape}") for each in consumer.subscription.events.values()
+    }
+
+
+def _described(consumer: Consumer) -> Json:
+    """Describe the two modes, which FastAPI cannot know: the body is read as it comes."""
+    attributes = headers.of_outside_events()["properties"]
+    data = {"anyOf": [{"$ref": f"{SCHEMAS}/{each.shape}"} for each in consumer.subscription.events.values()]}
+    return {
+        "parameters": [
+            {
+                "name": name.replace("ce_", ATTRIBUTE),
+                "in": "header",
+                "description": f"{rules['description']} In binary mode.",
+                "schema": {rule: value for rule, value in rules.items() if rule != "description"},
+            }
+            for name, rules in attributes.items()
+            if name != "content-type"
+        ],
+        "requestBody": {
+            "required": True,
+            "description": "The data, whose envelope stands in the headers (binary mode), or the whole event.",
+            "content": {
+                "application/json": {"schema": data},
+                headers.STRUCTURED: {"schema": headers.envelope(data)},
+            },
+        },
+    }
 
 
 def _headers(request: Request) -> Headers:
