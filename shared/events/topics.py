@@ -59,5 +59,5 @@ OWN: dict[str, tuple[Topic, ...]] = {
 }  # fmt: skip
 """What each service writes, and nobody else."""
 
-SHUT = frozenset({JOINING, PEOPLE, *(dead_letters(service) for service in SERVICES)})
-"""What only our own services and staff may read: it holds personal data, or links for those who have a seat."""
+SHUT = frozenset({JOINING, PEOPLE, *INCIDENTS.values(), *map(dead_letters, SERVICES)})
+"""What only our own services and staff may read: personal data, links for those who have a seat, what went wrong."""

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.events.topics import SERVICES
-from shared.messaging.envelope import LONGEST_NAME, SEQUENCE_DIGITS
+from shared.messaging.envelope import JSON, LONGEST_NAME, SEQUENCE_DIGITS, STRUCTURED
 from shared.messaging.publishers import source_of
 
 Json = dict[str, Any]
-STRUCTURED = "application/cloudevents+json"
 UUID_TEXT = {"type": "string", "format": "uuid"}
 NAME = {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME}
 TEXT = {"type": "string"}
@@ -40,7 +39,7 @@ _FACT: Json = {
     "ce_causationid": TEXT,
     "ce_correlationid": TEXT,
     "traceparent": TEXT,
-    "content-type": {"type": "string", "const": "application/json"},
+    "content-type": {"type": "string", "const": JSON},
 }
 _OUTSIDE: Json = {
     **_FACT,
