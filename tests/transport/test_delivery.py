@@ -11,7 +11,7 @@ from sqlalchemy import text
 from shared.database import Database
 from shared.events.topics import INBOUND, Topic, inbound
 from shared.messaging import publishers, topics
-from shared.messaging.relay import LARGEST_REQUEST
+from shared.messaging.carrier import LARGEST_REQUEST
 from shared.runtime import Service, utc_now
 from shared.settings import KafkaSettings
 from tests.clock import HandClock
