@@ -16,6 +16,7 @@ from shared.events.topics import Topic
 Headers = tuple[tuple[str, bytes | None], ...]
 SEQUENCE_DIGITS = 10
 LONGEST_NAME = 500
+LARGEST_SEQUENCE = 2**63 - 1
 
 
 class Unreadable(Exception):  # noqa: N818 - an adjective, as the policy reads it
@@ -163,6 +164,9 @@ def _envelope(attributes: dict[str, str]) -> Envelope:
     except ValueError as error:
         message = "time is not RFC 3339, or sequence is not a number"
         raise Unreadable(message) from error
+    if sequence is not None and not 0 <= sequence <= LARGEST_SEQUENCE:
+        message = f"sequence is not between 0 and {LARGEST_SEQUENCE}"
+        raise Unreadable(message)
     return Envelope(
         id=attributes["id"],
         source=attributes["source"],
