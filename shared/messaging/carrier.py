@@ -53,8 +53,9 @@ class Sent:
 class Carrier:
     """A producer that is made when there is something to carry, and made anew after it was dropped."""
 
-    def __init__(self, kafka: KafkaSettings, service: str) -> None:
+    def __init__(self, kafka: KafkaSettings, service: str, *, seconds: float = SECONDS_TO_SEND) -> None:
         self._kafka = kafka
+        self._seconds = seconds
         self._service = service
         self._producer: AIOKafkaProducer | None = None
 
@@ -65,10 +66,10 @@ class Carrier:
         before an earlier one of its key, whatever fails: it is in the same batch, or was not sent yet.
         """
         sent = Sent()
-        producer = await self._connected()
+        producer = await self.connected()
         lanes = await _lanes(producer, rows, sent)
         try:
-            async with asyncio.timeout(SECONDS_TO_SEND):
+            async with asyncio.timeout(self._seconds):
                 await asyncio.gather(*(lane.clear(producer, sent) for lane in lanes))
         except TimeoutError as error:
             sent.failures.append(error)
@@ -80,7 +81,8 @@ class Carrier:
             producer, self._producer = self._producer, None
             await _stop(producer)
 
-    async def _connected(self) -> AIOKafkaProducer:
+    async def connected(self) -> AIOKafkaProducer:
+        """Give the producer; raises what keeps it from connecting within the limit of time."""
         if self._producer is None:
             # Not idempotent: such a producer never gives up a batch in an outage and can wedge for good.
             producer = AIOKafkaProducer(
@@ -92,7 +94,7 @@ class Carrier:
                 request_timeout_ms=10_000,
             )
             try:
-                await asyncio.wait_for(producer.start(), SECONDS_TO_SEND)
+                await asyncio.wait_for(producer.start(), self._seconds)
             except BaseException:
                 await _stop(producer)
                 raise

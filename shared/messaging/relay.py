@@ -15,7 +15,6 @@ import structlog
 
 from shared.messaging.carrier import Carrier, Sent
 from shared.observability import LEADING, REFUSED, RELAY_ERRORS, SENT, where
-from shared.settings import KafkaSettings
 
 log = structlog.get_logger()
 LOCK = 7_243_003
@@ -50,12 +49,12 @@ class LockLost(Exception):  # noqa: N818
 class Relay:
     """The sender of one service's outbox. `run` goes on until it is cancelled; `wake` hastens it."""
 
-    def __init__(self, database_url: str, kafka: KafkaSettings, service: str, *, replay_on_start: bool) -> None:
+    def __init__(self, database_url: str, carrier: Carrier, service: str, *, replay_on_start: bool) -> None:
         self._database_url = database_url
         self._service = service
         self._replay = replay_on_start
         self._woken = asyncio.Event()
-        self._carrier = Carrier(kafka, service)
+        self._carrier = carrier
         self._absent: dict[str, float] = {}
         self.well = False
         """Whether this process leads, or is ready to; the broker is asked elsewhere."""
