@@ -22,6 +22,7 @@ from shared.health import Health, Pulse
 from shared.messaging import kafka, parking
 from shared.messaging.asyncapi import Described
 from shared.messaging.bus import Bus
+from shared.messaging.carrier import Carrier
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Envelope
 from shared.messaging.follow import Followers
@@ -64,7 +65,8 @@ class Service:
         self.name = name
         self.settings = settings
         self.clock = clock
-        self.relay = Relay(settings.database_url, settings, name, replay_on_start=settings.replay_on_start)
+        carrier = Carrier(settings, name)
+        self.relay = Relay(settings.database_url, carrier, name, replay_on_start=settings.replay_on_start)
         self.database = Database(settings.database_url, name, on_messages=self.relay.wake)
         subscriptions = followers.subscriptions if followers else []
         self.consumers = [Consumer(subscription, self.database, clock) for subscription in subscriptions]
@@ -75,6 +77,7 @@ class Service:
                 "postgres": self._database_answers,
                 "kafka": lambda: kafka.answers(settings, SECONDS_TO_ANSWER),
                 "consumers": self._consumers_are_well,
+                "relay": self._relay_is_well,
             }
         )
         self._to_tend = asyncio.Event()
@@ -143,6 +146,9 @@ class Service:
 
     async def _consumers_are_well(self) -> bool:
         return self.bus.well
+
+    async def _relay_is_well(self) -> bool:
+        return self.relay.well
 
 
 def application(service: Service) -> FastAPI:

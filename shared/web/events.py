@@ -71,7 +71,9 @@ def router(service: str, consumer: Consumer) -> APIRouter:
         if outcome is None:
             slug = "unknown-event"
             raise NotFound(slug, "No event of yours with this id has come here.")
-        return Receipt(id=identity.id, state=outcome.state, detail=outcome.detail)
+        # That it came too late to change anything is an answer of no, to who sent it.
+        state = "refused" if outcome.state == "stale" else outcome.state
+        return Receipt(id=identity.id, state=state, detail=outcome.detail)
 
     return events
 

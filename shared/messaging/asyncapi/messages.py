@@ -8,6 +8,7 @@ from shared.events.contract import Json, sample_files, schema_within, shapes_on,
 from shared.events.topics import OWN, Topic, dead_letters
 from shared.messaging import headers
 from shared.messaging.dead_letters import TYPE as DEAD_LETTER
+from shared.messaging.envelope import STRUCTURED
 from shared.messaging.follow import Subscription
 
 BINDING = "0.5.0"
@@ -122,13 +123,13 @@ def _structured(shape: type[Event], schema: str) -> Json:
     return {
         **_about(shape, schema),
         "title": f"{shape.shape}, whole in the value",
-        "contentType": headers.STRUCTURED,
+        "contentType": STRUCTURED,
         "headers": {"$ref": f"{SCHEMAS}/{OF_STRUCTURED_EVENTS}"},
         "payload": envelope,
         "correlationId": {"location": "$message.payload#/correlationid"},
         "bindings": {"kafka": {"key": _key(shape.topic), "bindingVersion": BINDING}},
         "examples": [
-            {"name": name, "headers": {"content-type": headers.STRUCTURED}, "payload": event}
+            {"name": name, "headers": {"content-type": STRUCTURED}, "payload": event}
             for name, event in _samples(shape)
         ],
     }
