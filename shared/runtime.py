@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 import uvicorn
@@ -24,6 +24,7 @@ from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Envelope
 from shared.messaging.follow import Followers
 from shared.messaging.relay import Relay
+from shared.messaging.replay import Replays
 from shared.observability import configure_logs, where
 from shared.settings import ServiceSettings, SettingsError, read_office
 from shared.web import events
@@ -61,7 +62,9 @@ class Service:
         self.name = name
         self.settings = settings
         self.clock = clock
-        self.relay = Relay(settings.database_url, settings, name, replay_on_start=settings.replay_on_start)
+        horizon = timedelta(days=settings.replay_days)
+        replays = Replays(horizon, clock, at_start=settings.replay_on_start)
+        self.relay = Relay(settings.database_url, settings, name, replays)
         self.database = Database(settings.database_url, name, on_messages=self.relay.wake)
         subscriptions = followers.subscriptions if followers else []
         self.consumers = [Consumer(subscription, self.database, clock) for subscription in subscriptions]

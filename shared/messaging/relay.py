@@ -22,11 +22,11 @@ from aiokafka.errors import (
 
 from shared.messaging.envelope import unpack_headers
 from shared.messaging.kafka import connection
+from shared.messaging.replay import LOCK_OF_THE_RELAY, Replays
 from shared.observability import LEADING, REFUSED, RELAY_ERRORS, SENT, where
 from shared.settings import KafkaSettings
 
 log = structlog.get_logger()
-LOCK = 7_243_003
 BATCH = 1000
 SECONDS_BETWEEN_POLLS = 0.25
 SECONDS_TO_SEND = 15
@@ -43,10 +43,6 @@ _WAITING = f"""
                       WHERE r.refused IS NOT NULL AND r.topic = o.topic AND r.key = o.key AND r.id < o.id)
     ORDER BY id LIMIT {BATCH}
 """  # noqa: S608 - a constant of ours
-_FORGOTTEN = """
-    UPDATE outbox SET published_at = NULL
-    WHERE published_at IS NOT NULL AND topic NOT LIKE 'dead-letters.%'
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +57,11 @@ class Sent:
 class Relay:
     """The sender of one service's outbox. `run` goes on until it is cancelled; `wake` hastens it."""
 
-    def __init__(self, database_url: str, kafka: KafkaSettings, service: str, *, replay_on_start: bool) -> None:
+    def __init__(self, database_url: str, kafka: KafkaSettings, service: str, replays: Replays) -> None:
         self._database_url = database_url
         self._kafka = kafka
         self._service = service
-        self._replay = replay_on_start
+        self._replays = replays
         self._woken = asyncio.Event()
         self._producer: AIOKafkaProducer | None = None
         self.idle = asyncio.Event()
@@ -109,13 +105,10 @@ class Relay:
             server_settings={"application_name": f"convoca-{self._service}-relay"},
         )
         try:
-            while not await database.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+            while not await database.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_OF_THE_RELAY):
                 self.idle.set()  # another process sends; what is ours is in its hands
                 await asyncio.sleep(1)
             LEADING.set(1)
-            if self._replay:
-                await database.execute(_FORGOTTEN, timeout=300)
-                self._replay = False
             while True:
                 await self._step(database)
         finally:
@@ -124,6 +117,7 @@ class Relay:
 
     async def _step(self, database: "asyncpg.Connection[asyncpg.Record]") -> None:
         self._woken.clear()
+        await self._replays.begin(database)
         rows = await database.fetch(_WAITING)
         if not rows:
             self.idle.set()
