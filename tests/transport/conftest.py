@@ -148,6 +148,16 @@ async def producer(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
     await own.stop()
 
 
+def service_of(kafka: KafkaSettings, url: str, *subscriptions: Subscription) -> Service:
+    """Put a service with subscriptions of the test's together, which does not run yet."""
+    follow = Followers("registration")
+    follow.subscriptions.extend(subscriptions)
+    settings = ServiceSettings(
+        **kafka.model_dump(), database_url=url, public_url="http://127.0.0.1", secret_key=KEY, office=OFFICE
+    )
+    return Service("registration", settings, followers=follow)
+
+
 StartService = Callable[..., Awaitable[Service]]
 
 
@@ -157,16 +167,7 @@ async def start_service(database_url: MakeUrl, kafka: KafkaSettings) -> AsyncIte
     async with AsyncExitStack() as running:
 
         async def start(*subscriptions: Subscription, url: str | None = None) -> Service:
-            follow = Followers("registration")
-            follow.subscriptions.extend(subscriptions)
-            settings = ServiceSettings(
-                **kafka.model_dump(),
-                database_url=url or await database_url("registration"),
-                public_url="http://127.0.0.1",
-                secret_key=KEY,
-                office=OFFICE,
-            )
-            service = Service("registration", settings, followers=follow)
+            service = service_of(kafka, url or await database_url("registration"), *subscriptions)
             await running.enter_async_context(service.running())
             return service
 

@@ -19,7 +19,7 @@ from shared.runtime import Service
 from shared.settings import KafkaSettings
 from tests.clock import HandClock
 from tests.conftest import MakeUrl
-from tests.transport.conftest import Effects, StartService, fact, make_effects, subscription_of
+from tests.transport.conftest import Effects, StartService, fact, make_effects, service_of, subscription_of
 from tests.waiting import eventually
 
 HORIZON = timedelta(days=30)
@@ -262,29 +262,49 @@ async def test_under_load_each_key_ends_with_its_newest_however_often_one_replay
 
 
 async def test_a_stream_that_was_deleted_and_made_anew_is_filled_again_and_followed_on(
-    following: Following, kafka: KafkaSettings
+    kafka: KafkaSettings, stream: Topic, database_url: MakeUrl, clock: HandClock
 ) -> None:
-    keys = [uuid4() for _ in range(6)]
-    for key in keys:
-        await following.say("one", "two", "three", key=key)
-    await following.had(18)
-    await following.replayed()  # so that committed offsets lie far beyond what will be there
+    """What the group had committed lay far beyond what the new stream holds."""
+    url, keys = await database_url("registration"), [uuid4() for _ in range(6)]
+    store = Database(url, "registration")
+    await make_effects(store, clock)
+    await store.close()
+    raw = await asyncpg.connect(url)
+
+    def service() -> Service:
+        return service_of(kafka, url, subscription_of(Effects(), stream, name=stream.name))
+
+    first = service()
+    async with first.running():
+        before = Following(first, stream, raw)
+        for key in keys:
+            await before.say("one", "two", "three", key=key)
+        await before.had(18)
+        await before.replayed()
+    await make_anew(kafka, stream)
+    second = service()
+    async with second.running():
+        after = Following(second, stream, raw)
+        await after.replayed()
+        assert await lies_on(kafka, stream) == {str(key).encode(): ["one", "two", "three"] for key in keys}
+        for key in keys:
+            await after.say("four", key=key, first=4)
+        assert sorted(await after.had(24)) == sorted(["one", "two", "three", "four"] * 6)
+    await raw.close()
+
+
+async def make_anew(kafka: KafkaSettings, stream: Topic) -> None:
+    """Delete a stream with all that lies on it, and make it again."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.kafka_servers)
     await admin.start()
-    await admin.delete_topics([following.stream.name])
+    await admin.delete_topics([stream.name])
 
     async def gone() -> bool:
-        return following.stream.name not in await admin.list_topics()
+        return stream.name not in await admin.list_topics()
 
     await eventually(gone, "the stream to be gone")
     await admin.close()
-    await topics.ensure(kafka, [following.stream])
-    await following.replayed()
-    refilled = await lies_on(kafka, following.stream)
-    assert refilled == {str(key).encode(): ["one", "two", "three"] for key in keys}
-    for key in keys:
-        await following.say("four", key=key, first=4)
-    assert sorted(await following.had(24)) == sorted(["one", "two", "three", "four"] * 6)
+    await topics.ensure(kafka, [stream])
 
 
 async def test_a_replay_is_done_after_a_crash_between_its_beginning_and_its_end(
