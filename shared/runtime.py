@@ -23,6 +23,7 @@ from shared.messaging.bus import Bus
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Envelope
 from shared.messaging.follow import Followers
+from shared.messaging.pruning import Pruning
 from shared.messaging.relay import Relay
 from shared.messaging.replay import Replays
 from shared.observability import configure_logs, where
@@ -66,6 +67,7 @@ class Service:
         replays = Replays(horizon, clock, at_start=settings.replay_on_start)
         self.relay = Relay(settings.database_url, settings, name, replays)
         self.database = Database(settings.database_url, name, on_messages=self.relay.wake)
+        self.pruning = Pruning(self.database, clock, horizon)
         subscriptions = followers.subscriptions if followers else []
         self.consumers = [Consumer(subscription, self.database, clock) for subscription in subscriptions]
         self.loops: list[Loop] = []
@@ -95,7 +97,12 @@ class Service:
         relay = asyncio.create_task(self.relay.run(), name="relay")
         work = [
             asyncio.create_task(self._forever(loop), name=loop.name)
-            for loop in (Loop("pulse", self.pulse.run), Loop("bus", self.bus.run), *self.loops)
+            for loop in (
+                Loop("pulse", self.pulse.run),
+                Loop("bus", self.bus.run),
+                Loop("pruning", self.pruning.run),
+                *self.loops,
+            )
         ]
         if self.consumers:
             work.append(asyncio.create_task(self._forever(Loop("waiting-place", self._tend))))

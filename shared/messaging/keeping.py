@@ -46,5 +46,5 @@ def is_kept(oldest: str) -> str:
     )"""  # noqa: S608 - constants of ours
 
 
-ERASED = f"(o.topic NOT LIKE 'dead-letters.%' AND {_IS_ERASED})"
-"""The condition under which a row `o` of the outbox must not stay: something of its key was erased after it."""
+IS_FROM_OUTSIDE = "(source LIKE '/publishers/%' OR source LIKE 'kafka:inbound.%')"
+"""The condition under which a row of the inbox is of no event of ours, so that nobody of ours sends it again."""
