@@ -31,7 +31,7 @@ from tests.transport.years import DAY, HORIZON, PLAIN, TABLES, VERSIONED, Years
 
 STEPS = some.one_of(
     some.tuples(some.just("say"), some.sampled_from([VERSIONED, PLAIN]), some.integers(1, 2)),
-    some.tuples(some.just("pass"), some.sampled_from([1, 29, 31, 200, 390, 420])),
+    some.tuples(some.just("pass"), some.sampled_from([1, 29, 31, 200, 375, 420])),
     some.tuples(some.just("say_again"), some.sampled_from([None, 2, 100, 1000])),
     *(some.tuples(some.just(step)) for step in ("send", "take", "forget_what_was_taken", "wipe", "prune")),
 )
@@ -59,7 +59,7 @@ async def live(years: Years, steps: Sequence[tuple[object, ...]]) -> None:
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some.lists(STEPS, min_size=4, max_size=25))
-@example([("say", PLAIN, 1), ("send",), ("take",), ("pass", 29), ALL_AGAIN, ("pass", 390), ("prune",), ("take",)])
+@example([("say", PLAIN, 1), ("send",), ("take",), ("pass", 29), ALL_AGAIN, ("pass", 375), ("prune",), ("take",)])
 @example([("say", VERSIONED, 1), ("send",), ("take",), ("pass", 420), ("prune",), ("wipe",), ALL_AGAIN, ("take",)])
 @example([("say", PLAIN, 1), ("send",), ("take",), ("pass", 31), ("prune",), ALL_AGAIN, ("pass", 420), ("prune",)])
 async def test_whatever_passes_an_effect_is_had_once_and_what_is_true_can_be_said_again(
@@ -71,6 +71,7 @@ async def test_whatever_passes_an_effect_is_had_once_and_what_is_true_can_be_sai
     effects = await lived.effects()
     assert len(effects) == len(set(effects))
     assert lived.due() <= set(effects)
+    assert lived.due() <= lived.lies_on_streams()
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -84,7 +85,7 @@ async def test_every_handler_does_nothing_with_what_it_has_taken_even_when_the_i
     }
     given: list[tuple[Consumer, Record]] = []
     for subscription in FOLLOWERS[service].subscriptions:
-        for number, kind in enumerate(sorted(subscription.events), start=1):
+        for number, kind in enumerate(subscription.events, start=1):
             if subscription.inbound:
                 continue
             said = json.loads(samples[kind].read_bytes())

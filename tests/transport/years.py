@@ -1,5 +1,6 @@
 """Years that pass in a moment: one service that says things and hears them itself, and a broker that forgets late."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -93,8 +94,12 @@ class Years:
         """Give the effects had so far."""
         return [row["name"] for row in await self.raw.fetch("SELECT name FROM effects ORDER BY id")]
 
+    def lies_on_streams(self) -> set[str]:
+        """Give what the broker holds."""
+        return {json.loads(record.value or b"")["name"] for log in self.logs.values() for _, record in log}
+
     def due(self) -> set[str]:
-        """Give what must have had its effect once all that can be sent was taken."""
+        """Give what must lie on the streams, and have had its effect, once all is said again and taken."""
         newest = {name.partition(":")[0]: name for name, (topic, _) in self.said.items() if topic is VERSIONED}
         young = {name for name, (_, at) in self.said.items() if self.clock() - at <= HORIZON}
         overtaken = {name for name, (topic, _) in self.said.items() if topic is VERSIONED} - set(newest.values())
