@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 import uvicorn
@@ -26,7 +26,9 @@ from shared.messaging.carrier import Carrier
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Envelope
 from shared.messaging.follow import Followers
+from shared.messaging.pruning import Pruning
 from shared.messaging.relay import Relay
+from shared.messaging.replay import Replays
 from shared.observability import configure_logs, where
 from shared.settings import ServiceSettings, SettingsError, read_office
 from shared.web import documents, events
@@ -65,9 +67,11 @@ class Service:
         self.name = name
         self.settings = settings
         self.clock = clock
-        carrier = Carrier(settings, name)
-        self.relay = Relay(settings.database_url, carrier, name, replay_on_start=settings.replay_on_start)
+        horizon = timedelta(days=settings.replay_days)
+        replays = Replays(horizon, clock, at_start=settings.replay_on_start)
+        self.relay = Relay(settings.database_url, Carrier(settings, name), name, replays)
         self.database = Database(settings.database_url, name, on_messages=self.relay.wake)
+        self.pruning = Pruning(self.database, clock, horizon)
         subscriptions = followers.subscriptions if followers else []
         self.consumers = [Consumer(subscription, self.database, clock) for subscription in subscriptions]
         self.loops: list[Loop] = []
@@ -98,7 +102,12 @@ class Service:
         relay = asyncio.create_task(self.relay.run(), name="relay")
         work = [
             asyncio.create_task(self._forever(loop), name=loop.name)
-            for loop in (Loop("pulse", self.pulse.run), Loop("bus", self.bus.run), *self.loops)
+            for loop in (
+                Loop("pulse", self.pulse.run),
+                Loop("bus", self.bus.run),
+                Loop("pruning", self.pruning.run),
+                *self.loops,
+            )
         ]
         if self.consumers:
             work.append(asyncio.create_task(self._forever(Loop("waiting-place", self._tend))))

@@ -38,8 +38,7 @@ async def note_enrolments(tx: Transaction, deliveries: Sequence[Delivery[Enrolme
 
     A step that has been overtaken before its notice was sent is not told of any more.
     """
-    later = {each.event.enrolment_id for each in deliveries if not _is_first(each)}
-    known = await copies.enrolments_before(tx.session, later)
+    known = await copies.enrolments_before(tx.session, {each.event.enrolment_id for each in deliveries})
     newest: dict[UUID, copies.EnrolmentCopy] = {}
     moved_on: set[UUID] = set()
     owed: list[Owed] = []
@@ -222,8 +221,3 @@ def _cause(tx: Transaction) -> Envelope:
 
 def _correlation(cause: Envelope) -> str:
     return cause.correlation_id or cause.id
-
-
-def _is_first(delivery: Delivery[EnrolmentEvent]) -> bool:
-    # Nothing comes before it, so nothing needs to be read; whether it was taken already, the inbox knows.
-    return isinstance(delivery.event, EnrolmentCreated) and delivery.envelope.sequence == 1

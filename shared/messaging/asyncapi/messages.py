@@ -129,8 +129,7 @@ def _structured(shape: type[Event], schema: str) -> Json:
         "correlationId": {"location": "$message.payload#/correlationid"},
         "bindings": {"kafka": {"key": _key(shape.topic), "bindingVersion": BINDING}},
         "examples": [
-            {"name": name, "headers": {"content-type": STRUCTURED}, "payload": event}
-            for name, event in _samples(shape)
+            {"name": name, "headers": {"content-type": STRUCTURED}, "payload": event} for name, event in _samples(shape)
         ],
     }
 
