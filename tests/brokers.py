@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,8 +15,12 @@ from deploy.embedded import postgres, programs
 from deploy.embedded.folder import LOOPBACK, Folder
 from deploy.embedded.processes import Child, listens
 
+if TYPE_CHECKING:
+    from testcontainers.core.container import DockerContainer
+
 KAFKA_IMAGE = os.environ.get("KAFKA_IMAGE", "apache/kafka:4.3.1")
 POSTGRES_IMAGE = os.environ.get("POSTGRES_IMAGE", "postgres:18")
+PASSWORD = "only-for-tests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +83,23 @@ def require_engine() -> None:
 def containers() -> Iterator[Parts]:
     """Run Apache Kafka and PostgreSQL in containers; ends the run with one line where no engine answers."""
     require_engine()
+    port = _free_port()
+    with apache_kafka(port), postgres_in_a_container() as url:
+        yield Parts(f"{LOOPBACK}:{port}", url, embedded=False)
+
+
+def apache_kafka(port: int, known_as: int | None = None) -> "DockerContainer":
+    """Describe a container with Apache Kafka on a port of the loopback; `known_as` is the port it tells its clients."""
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only this run needs an engine
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
 
-    port = _free_port()
     kafka = (
         DockerContainer(KAFKA_IMAGE)
         .with_envs(
             KAFKA_NODE_ID="1",
             KAFKA_PROCESS_ROLES="broker,controller",
             KAFKA_LISTENERS="PLAINTEXT://:9092,CONTROLLER://:9093",
-            KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{LOOPBACK}:{port}",
+            KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{LOOPBACK}:{known_as or port}",
             KAFKA_CONTROLLER_LISTENER_NAMES="CONTROLLER",
             KAFKA_LISTENER_SECURITY_PROTOCOL_MAP="CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
             KAFKA_CONTROLLER_QUORUM_VOTERS="1@localhost:9093",
@@ -107,24 +118,28 @@ def containers() -> Iterator[Parts]:
     )
     # Nobody but this machine reaches it; the engine takes an address here, the library's types do not know it.
     kafka.ports = {"9092/tcp": (LOOPBACK, port)}  # type: ignore[dict-item]
-    with kafka, postgres_in_a_container() as url:
-        yield Parts(f"{LOOPBACK}:{port}", url, embedded=False)
+    return kafka
 
 
 @contextmanager
 def postgres_in_a_container() -> Iterator[str]:
     """Run PostgreSQL in a container, and give a superuser's address without a database."""
+    with postgresql() as database:
+        yield f"postgresql://postgres:{PASSWORD}@{LOOPBACK}:{database.get_exposed_port(5432)}"
+
+
+def postgresql(port: int | None = None) -> "DockerContainer":
+    """Describe a container with PostgreSQL on a port of the loopback, any where none is named."""
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only this run needs an engine
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
 
     database = (
         DockerContainer(POSTGRES_IMAGE)
-        .with_env("POSTGRES_PASSWORD", "only-for-tests")
+        .with_env("POSTGRES_PASSWORD", PASSWORD)
         .waiting_for(LogMessageWaitStrategy("database system is ready to accept connections", times=2))
     )
-    database.ports = {"5432/tcp": (LOOPBACK, None)}  # type: ignore[dict-item]  # as above
-    with database:
-        yield f"postgresql://postgres:only-for-tests@{LOOPBACK}:{database.get_exposed_port(5432)}"
+    database.ports = {"5432/tcp": (LOOPBACK, port)}  # type: ignore[dict-item]  # as above
+    return database
 
 
 def _free_port() -> int:
