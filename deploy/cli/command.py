@@ -17,6 +17,7 @@ VERBS = {
     "publisher": "deploy.cli.publisher",
     "reader": "deploy.cli.reader",
     "events": "deploy.cli.events",
+    "dead-letters": "deploy.cli.dead_letters",
 }
 """Where each verb is: a module with its `app`."""
 

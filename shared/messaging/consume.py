@@ -18,7 +18,7 @@ from shared.events.base import Event
 from shared.messaging import dead_letters, inbox, parking, publishers
 from shared.messaging.dead_letters import LONGEST_DETAIL, Fault
 from shared.messaging.envelope import Envelope, Record, Unreadable, pack_headers, unseal
-from shared.messaging.follow import Delivery, Refused, Subscription, Verdict, Waits, verdict_on
+from shared.messaging.follow import Delivery, Refused, Stale, Subscription, Verdict, Waits, verdict_on
 from shared.observability import EVENTS, where
 
 log = structlog.get_logger()
@@ -237,6 +237,8 @@ class Consumer:
                     outcomes.append(inbox.Outcome(letter.identity, "waiting", reason))
                 case Refused(reason, detail):
                     outcomes.append(inbox.Outcome(letter.identity, "refused", f"{reason}: {detail}"))
+                case Stale(why):
+                    outcomes.append(inbox.Outcome(letter.identity, "stale", why))
                 case Fault(reason, detail):
                     dead.append(dead_letters.Letter(letter.record, letter.identity, verdict, attempts, letter.envelope))
                     outcomes.append(inbox.Outcome(letter.identity, "dead-lettered", f"{reason}: {detail}"))

@@ -1,15 +1,14 @@
 """CloudEvents 1.0 over Kafka: binary mode out, binary and structured in (Kafka protocol binding 1.0.2)."""
 
 import base64
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import uuid_utils.compat as uuids
 from pydantic_core import from_json, to_json
+from uuid_utils import uuid7
 
 from shared.events.base import Event
 from shared.events.topics import Topic
@@ -83,7 +82,8 @@ def seal(  # noqa: PLR0913 - the attributes of an envelope
     topic: Topic | None = None,
 ) -> Outgoing:
     """Make the message that carries `event`; `sequence` is the aggregate's version, which rises by one."""
-    event_id = str(uuids.uuid7())
+    event_id = str(uuid7())
+    subject = str(key)
     if cause is not None:
         correlation_id = cause.correlation_id or cause.id
     attributes = {
@@ -91,21 +91,21 @@ def seal(  # noqa: PLR0913 - the attributes of an envelope
         "ce_id": event_id,
         "ce_type": event.type,
         "ce_source": source,
-        "ce_subject": str(key),
+        "ce_subject": subject,
         "ce_time": now.isoformat(),
         "ce_dataschema": event.dataschema(),
         "ce_sequence": None if sequence is None else f"{sequence:0{SEQUENCE_DIGITS}d}",
         "ce_causationid": cause and cause.id,
         "ce_correlationid": correlation_id or event_id,
         "traceparent": cause and cause.traceparent,
-        "content-type": "application/json",
+        "content-type": JSON,
     }
     return Outgoing(
         event_id=event_id,
         topic=(topic or event.topic).name,
-        key=str(key).encode(),
+        key=subject.encode(),
         type=event.type,
-        headers=tuple((name, value.encode()) for name, value in attributes.items() if value),
+        headers=tuple([(name, value.encode()) for name, value in attributes.items() if value]),
         value=event.__pydantic_serializer__.to_json(event),
     )
 
@@ -219,10 +219,10 @@ def _number(written: str) -> int:
 
 def pack_headers(headers: Headers) -> bytes:
     """Write headers for the database: JSON whose strings hold a byte a character, so that nothing is lost."""
-    return json.dumps([[name, None if value is None else value.decode("latin-1")] for name, value in headers]).encode()
+    return to_json([(name, None if value is None else value.decode("latin-1")) for name, value in headers])
 
 
 def unpack_headers(packed: bytes) -> Headers:
     """Read what `pack_headers` wrote."""
-    pairs: Sequence[tuple[str, str | None]] = json.loads(packed)
-    return tuple((name, None if value is None else value.encode("latin-1")) for name, value in pairs)
+    pairs: Sequence[tuple[str, str | None]] = from_json(packed)
+    return tuple([(name, None if value is None else value.encode("latin-1")) for name, value in pairs])

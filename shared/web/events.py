@@ -8,14 +8,22 @@ from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel
 
 from shared.errors import Forbidden, Malformed, NotFound
+from shared.events.contract import Json, schema_within
 from shared.events.topics import inbound
-from shared.messaging import inbox, publishers
+from shared.messaging import headers, inbox, publishers
 from shared.messaging.consume import Consumer
 from shared.messaging.dead_letters import Fault
 from shared.messaging.envelope import JSON, LONGEST_NAME, STRUCTURED, Headers, Record, media_type
-from shared.web.tokens import Publisher
+from shared.web.openapi import Refusals, refuses
+from shared.web.tokens import REFUSALS_TO_PUBLISHERS, Publisher
 
 ATTRIBUTE = "ce-"
+SCHEMAS = "#/components/schemas"
+REFUSALS: Refusals = {
+    400: ["unreadable", "unknown-type", "invalid"],
+    403: ["not-owner"],
+    415: ["unsupported-media-type"],
+}
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)  # a quoted-string (RFC 9110, section 5.6.4)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
@@ -32,7 +40,12 @@ def router(service: str, consumer: Consumer) -> APIRouter:
     """Make the endpoints by which publishers reach `consumer`, which follows their inbound topics."""
     events = APIRouter(tags=["events"])
 
-    @events.post("/events", status_code=202)
+    @events.post(
+        "/events",
+        status_code=202,
+        responses=refuses(REFUSALS_TO_PUBLISHERS, REFUSALS),
+        openapi_extra=_described(consumer),
+    )
     async def publish(request: Request, caller: Publisher) -> Receipt:
         """Take a CloudEvent, in binary or structured mode; 202 once it is in the database."""
         _require_json(request)
@@ -45,7 +58,7 @@ def router(service: str, consumer: Consumer) -> APIRouter:
         request.app.state.service.tend_now()
         return await _receipt(request, letter.identity)
 
-    @events.get("/events/{event_id:path}")
+    @events.get("/events/{event_id:path}", responses=refuses(REFUSALS_TO_PUBLISHERS, {404: ["unknown-event"]}))
     async def follow_up(request: Request, event_id: str, caller: Publisher) -> Receipt:
         """Tell the publisher of an event what became of it."""
         return await _receipt(request, inbox.Identity(publishers.source_of(caller.name), event_id))
@@ -58,9 +71,44 @@ def router(service: str, consumer: Consumer) -> APIRouter:
         if outcome is None:
             slug = "unknown-event"
             raise NotFound(slug, "No event of yours with this id has come here.")
-        return Receipt(id=identity.id, state=outcome.state, detail=outcome.detail)
+        # That it came too late to change anything is an answer of no, to who sent it.
+        state = "refused" if outcome.state == "stale" else outcome.state
+        return Receipt(id=identity.id, state=state, detail=outcome.detail)
 
     return events
+
+
+def schemas(consumer: Consumer) -> dict[str, Json]:
+    """Give the schemas of what is taken here, by the names under which the endpoints' description knows them."""
+    return {
+        each.shape: schema_within(each, f"{SCHEMAS}/{each.shape}") for each in consumer.subscription.events.values()
+    }
+
+
+def _described(consumer: Consumer) -> Json:
+    """Describe the two modes, which FastAPI cannot know: the body is read as it comes."""
+    attributes = headers.of_outside_events()["properties"]
+    data = {"anyOf": [{"$ref": f"{SCHEMAS}/{each.shape}"} for each in consumer.subscription.events.values()]}
+    return {
+        "parameters": [
+            {
+                "name": name.replace("ce_", ATTRIBUTE),
+                "in": "header",
+                "description": f"{rules['description']} In binary mode.",
+                "schema": {rule: value for rule, value in rules.items() if rule != "description"},
+            }
+            for name, rules in attributes.items()
+            if name != "content-type"
+        ],
+        "requestBody": {
+            "required": True,
+            "description": "The data, whose envelope stands in the headers (binary mode), or the whole event.",
+            "content": {
+                JSON: {"schema": data},
+                STRUCTURED: {"schema": headers.envelope(data)},
+            },
+        },
+    }
 
 
 def _require_json(request: Request) -> None:
