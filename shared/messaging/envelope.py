@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,10 +12,13 @@ import uuid_utils.compat as uuids
 
 from shared.events.base import Event
 from shared.events.topics import Topic
+from shared.observability.origin import Origin, valid_traceparent
 
 Headers = tuple[tuple[str, bytes | None], ...]
 SEQUENCE_DIGITS = 10
 LONGEST_NAME = 500
+TRACE_HEADERS = ("traceparent", "ce_traceparent")
+"""The transport's own, and that of CloudEvents' extension for distributed tracing."""
 
 
 class Unreadable(Exception):  # noqa: N818 - an adjective, as the policy reads it
@@ -61,21 +64,22 @@ class Outgoing:
     value: bytes | None
 
 
-def seal(  # noqa: PLR0913 - the attributes of an envelope
+def seal(
     event: Event,
     *,
     source: str,
     key: UUID | str,
     sequence: int | None,
     now: datetime,
-    cause: Envelope | None = None,
-    correlation_id: str | None = None,
+    cause: Envelope | Origin | None = None,
     topic: Topic | None = None,
 ) -> Outgoing:
-    """Make the message that carries `event`; `sequence` is the aggregate's version, which rises by one."""
+    """Make the message that carries `event`; `sequence` is the aggregate's version, which rises by one.
+
+    `cause` is the event or else the request that it follows from.
+    """
     event_id = str(uuids.uuid7())
-    if cause is not None:
-        correlation_id = cause.correlation_id or cause.id
+    caused_by = cause.id if isinstance(cause, Envelope) else None
     attributes = {
         "ce_specversion": "1.0",
         "ce_id": event_id,
@@ -85,8 +89,8 @@ def seal(  # noqa: PLR0913 - the attributes of an envelope
         "ce_time": now.isoformat(),
         "ce_dataschema": event.dataschema(),
         "ce_sequence": None if sequence is None else f"{sequence:0{SEQUENCE_DIGITS}d}",
-        "ce_causationid": cause and cause.id,
-        "ce_correlationid": correlation_id or event_id,
+        "ce_causationid": caused_by,
+        "ce_correlationid": (cause and cause.correlation_id) or caused_by or event_id,
         "traceparent": cause and cause.traceparent,
         "content-type": "application/json",
     }
@@ -105,10 +109,10 @@ def unseal(record: Record) -> tuple[Envelope, bytes]:
     headers = {name.lower(): value for name, value in record.headers if value is not None}
     content_type = headers.get("content-type", b"").partition(b";")[0].strip().lower()
     if content_type == b"application/cloudevents+json":
-        return _unseal_structured(record)
+        return _unseal_structured(record, headers)
     attributes: dict[str, str] = {}
     for name, value in headers.items():
-        if name.startswith("ce_") or name == "traceparent":
+        if name.startswith("ce_") and name not in TRACE_HEADERS:
             try:
                 attributes[name.removeprefix("ce_")] = value.decode()
             except UnicodeDecodeError as error:
@@ -120,10 +124,10 @@ def unseal(record: Record) -> tuple[Envelope, bytes]:
     if record.value is None:
         message = "there is no data"
         raise Unreadable(message)
-    return _envelope(attributes), record.value
+    return _envelope(attributes, _traceparent(headers)), record.value
 
 
-def _unseal_structured(record: Record) -> tuple[Envelope, bytes]:
+def _unseal_structured(record: Record, headers: Mapping[str, bytes]) -> tuple[Envelope, bytes]:
     try:
         body = json.loads(record.value or b"")
     except ValueError as error:
@@ -143,10 +147,12 @@ def _unseal_structured(record: Record) -> tuple[Envelope, bytes]:
     else:
         message = "there is no data"
         raise Unreadable(message)
-    return _envelope({name: value for name, value in body.items() if isinstance(value, str)}), data
+    attributes = {name: value for name, value in body.items() if isinstance(value, str)}
+    traceparent = attributes.pop("traceparent", None)
+    return _envelope(attributes, valid_traceparent(traceparent) or _traceparent(headers)), data
 
 
-def _envelope(attributes: dict[str, str]) -> Envelope:
+def _envelope(attributes: dict[str, str], traceparent: str | None) -> Envelope:
     if attributes.get("specversion") != "1.0":
         message = "specversion is not 1.0"
         raise Unreadable(message)
@@ -172,8 +178,14 @@ def _envelope(attributes: dict[str, str]) -> Envelope:
         sequence=sequence,
         causation_id=attributes.get("causationid"),
         correlation_id=attributes.get("correlationid"),
-        traceparent=attributes.get("traceparent"),
+        traceparent=traceparent,
     )
+
+
+def _traceparent(headers: Mapping[str, bytes]) -> str | None:
+    """Read the trace that a record is part of; what is none is as if it were not there, for it is not the event's."""
+    given = (headers.get(name, b"").decode("latin-1") for name in TRACE_HEADERS)
+    return next(filter(None, map(valid_traceparent, given)), None)
 
 
 def pack_headers(headers: Headers) -> bytes:

@@ -6,6 +6,7 @@ loses the other. Consumers' inboxes make what is sent twice harmless.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
+from shared.messaging import seen
 from shared.messaging.envelope import unpack_headers
 from shared.messaging.kafka import connection
 from shared.observability import LEADING, REFUSED, RELAY_ERRORS, SENT, where
@@ -131,7 +133,9 @@ class Relay:
                 await asyncio.wait_for(self._woken.wait(), SECONDS_BETWEEN_POLLS)
             return
         self.idle.clear()
+        began = time.time_ns()
         sent = await self._send(rows)
+        seen.sent(rows, sent.arrived, began)
         if sent.refused:
             await database.executemany("UPDATE outbox SET refused = $2 WHERE id = $1", list(sent.refused.items()))
         if sent.arrived:

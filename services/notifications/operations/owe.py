@@ -19,8 +19,8 @@ from services.notifications.repository.owing import Gathered, Owed
 from shared.database import Transaction
 from shared.events.catalogue import WorkshopEvent, WorkshopRescheduled, WorkshopScheduled
 from shared.events.incidents import RecordDeadLettered
-from shared.events.notifications import NoticeSuppressed
 from shared.events.registration import EnrolmentCreated, EnrolmentEvent, SeatsChanged
+from shared.messaging import seen
 from shared.messaging.envelope import Envelope
 from shared.messaging.follow import Delivery
 
@@ -48,6 +48,7 @@ async def note_enrolments(tx: Transaction, deliveries: Sequence[Delivery[Enrolme
         event, sequence = each.event, each.envelope.sequence or 0
         before_sequence, before = known.get(event.enrolment_id, (0, None))
         if before is not None and sequence <= before_sequence:
+            seen.stale(tx, event.type)
             continue
         known[event.enrolment_id] = sequence, event.state
         newest[event.enrolment_id] = _copy(event, sequence)
@@ -72,6 +73,7 @@ async def note_workshop(tx: Transaction, event: WorkshopEvent, office: Office) -
     cause = _cause(tx)
     news, before = await keep.keep_workshop(tx, event, cause.sequence or 0, office.wake)
     if not news:
+        seen.stale(tx, event.type)
         return
     if isinstance(event, WorkshopRescheduled):
         live = await copies.live_enrolments(tx.session, event.workshop_id, domain.LIVE)
@@ -86,6 +88,7 @@ async def note_workshop(tx: Transaction, event: WorkshopEvent, office: Office) -
                 person_id=person,
                 enrolment_id=enrolment,
                 correlation_id=_correlation(cause),
+                traceparent=cause.traceparent,
                 details=details,
             )
             for enrolment, person in live
@@ -110,6 +113,7 @@ async def note_seats(tx: Transaction, deliveries: Sequence[Delivery[SeatsChanged
         }
         before = known.get(workshop)
         if before is not None and before[0] >= sequence:
+            seen.stale(tx, each.event.type)
             continue
         known[workshop] = newest[workshop] = (sequence, available)
         if full := domain.newly_full(before[1] if before else None, available):
@@ -159,7 +163,7 @@ async def _gather_new(tx: Transaction, created: Sequence[Delivery[EnrolmentEvent
 
 async def _overtake(tx: Transaction, states: dict[UUID, str]) -> None:
     untrue: dict[UUID, Collection[Rule]] = {each: domain.overtaken_rules(state) for each, state in states.items()}
-    announce(tx, NoticeSuppressed, await owing.overtake(tx.session, untrue))
+    announce(tx, "suppressed", await owing.overtake(tx.session, untrue))
 
 
 def _to_participant(tx: Transaction, delivery: Delivery[EnrolmentEvent], rule: Rule) -> Owed:
@@ -173,6 +177,7 @@ def _to_participant(tx: Transaction, delivery: Delivery[EnrolmentEvent], rule: R
         person_id=event.person_id,
         enrolment_id=event.enrolment_id,
         correlation_id=_correlation(delivery.envelope),
+        traceparent=delivery.envelope.traceparent,
     )
 
 
@@ -193,6 +198,7 @@ def _to_staff(
             due_at=due_at or tx.now,
             workshop_id=workshop_id,
             correlation_id=_correlation(cause),
+            traceparent=cause.traceparent,
             details=details,
         )
         for name in office.staff

@@ -6,6 +6,7 @@ from services.registration.operations.seating import Move
 from services.registration.repository import enrolments, seats, workshops
 from shared.database import Transaction
 from shared.events.catalogue import JoiningChanged, WorkshopFact
+from shared.messaging import seen
 
 WORKSHOP_CANCELLED = "workshop-cancelled"
 
@@ -17,6 +18,7 @@ async def keep_workshop(tx: Transaction, fact: WorkshopFact, sequence: int) -> N
     """
     counts = (await seats.lock(tx.session, {fact.workshop_id})).get(fact.workshop_id, {})
     if not await workshops.keep(tx.session, fact, sequence):
+        seen.stale(tx, fact.type)
         return
     altered = {way: count.capacity for way, count in counts.items() if count.on_offer} != fact.seats
     if altered:
