@@ -46,8 +46,8 @@ class Telemetry:
     """
 
     def __init__(self, endpoint: str, service: str) -> None:
-        exporter = OTLPSpanExporter(endpoint.rstrip("/") + PATH, timeout=SECONDS_TO_EXPORT)
-        sending = BatchSpanProcessor(_Counted(exporter), schedule_delay_millis=SECONDS_BETWEEN_EXPORTS * 1000)
+        self._exporter = OTLPSpanExporter(endpoint.rstrip("/") + PATH, timeout=SECONDS_TO_EXPORT)
+        sending = BatchSpanProcessor(_Counted(self._exporter), schedule_delay_millis=SECONDS_BETWEEN_EXPORTS * 1000)
         resource = Resource.create({"service.name": f"convoca-{service}", "service.namespace": "convoca"})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(sending)
@@ -81,6 +81,8 @@ class Telemetry:
         ending = threading.Thread(target=self._provider.shutdown, name="spans-end", daemon=True)
         ending.start()
         ending.join(SECONDS_TO_END)
+        if ending.is_alive():
+            self._exporter.shutdown()  # it tries no more, so that its thread ends soon too
 
 
 class _Span:
