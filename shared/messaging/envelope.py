@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import uuid_utils.compat as uuids
+from pydantic_core import from_json, to_json
+from uuid_utils import uuid7
 
 from shared.events.base import Event
 from shared.events.topics import Topic
@@ -78,14 +79,15 @@ def seal(
 
     `cause` is the event or else the request that it follows from.
     """
-    event_id = str(uuids.uuid7())
+    event_id = str(uuid7())
+    subject = str(key)
     caused_by = cause.id if isinstance(cause, Envelope) else None
     attributes = {
         "ce_specversion": "1.0",
         "ce_id": event_id,
         "ce_type": event.type,
         "ce_source": source,
-        "ce_subject": str(key),
+        "ce_subject": subject,
         "ce_time": now.isoformat(),
         "ce_dataschema": event.dataschema(),
         "ce_sequence": None if sequence is None else f"{sequence:0{SEQUENCE_DIGITS}d}",
@@ -97,9 +99,9 @@ def seal(
     return Outgoing(
         event_id=event_id,
         topic=(topic or event.topic).name,
-        key=str(key).encode(),
+        key=subject.encode(),
         type=event.type,
-        headers=tuple((name, value.encode()) for name, value in attributes.items() if value),
+        headers=tuple([(name, value.encode()) for name, value in attributes.items() if value]),
         value=event.__pydantic_serializer__.to_json(event),
     )
 
@@ -184,16 +186,18 @@ def _envelope(attributes: dict[str, str], traceparent: str | None) -> Envelope:
 
 def _traceparent(headers: Mapping[str, bytes]) -> str | None:
     """Read the trace that a record is part of; what is none is as if it were not there, for it is not the event's."""
-    given = (headers.get(name, b"").decode("latin-1") for name in TRACE_HEADERS)
-    return next(filter(None, map(valid_traceparent, given)), None)
+    for name in TRACE_HEADERS:
+        if name in headers and (read := valid_traceparent(headers[name].decode("latin-1"))):
+            return read
+    return None
 
 
 def pack_headers(headers: Headers) -> bytes:
     """Write headers for the database: JSON whose strings hold a byte a character, so that nothing is lost."""
-    return json.dumps([[name, None if value is None else value.decode("latin-1")] for name, value in headers]).encode()
+    return to_json([(name, None if value is None else value.decode("latin-1")) for name, value in headers])
 
 
 def unpack_headers(packed: bytes) -> Headers:
     """Read what `pack_headers` wrote."""
-    pairs: Sequence[tuple[str, str | None]] = json.loads(packed)
-    return tuple((name, None if value is None else value.encode("latin-1")) for name, value in pairs)
+    pairs: Sequence[tuple[str, str | None]] = from_json(packed)
+    return tuple([(name, None if value is None else value.encode("latin-1")) for name, value in pairs])
