@@ -46,7 +46,7 @@ class Telemetry:
     """
 
     def __init__(self, endpoint: str, service: str) -> None:
-        self._exporter = OTLPSpanExporter(endpoint.rstrip("/") + PATH, timeout=SECONDS_TO_EXPORT)
+        self._exporter: SpanExporter = OTLPSpanExporter(endpoint.rstrip("/") + PATH, timeout=SECONDS_TO_EXPORT)
         sending = BatchSpanProcessor(_Counted(self._exporter), schedule_delay_millis=SECONDS_BETWEEN_EXPORTS * 1000)
         resource = Resource.create({"service.name": f"convoca-{service}", "service.namespace": "convoca"})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
