@@ -28,7 +28,6 @@ from shared.events.catalogue import Mode
 from shared.runtime import Service
 from shared.web.openapi import Refusals, refuses
 from shared.web.pagination import Page, Paged
-from shared.web.problems import reference
 from shared.web.tokens import REFUSALS_TO_STAFF, Bearer, caller_of, require_staff
 
 router = APIRouter(tags=["workshops"])
@@ -106,9 +105,9 @@ def bounds(request: Request, since: Bound | None, until: Bound | None) -> tuple[
 
 
 def transaction(request: Request) -> AbstractAsyncContextManager[Transaction]:
-    """Open the transaction of a request; what it says carries the request's correlation id."""
+    """Open the transaction of a request."""
     service: Service = request.app.state.service
-    return service.transaction(correlation_id=reference(request))
+    return service.transaction()
 
 
 @router.get("/workshops", openapi_extra=FOR_ALL, responses=refuses(UNKNOWN_TOKEN))

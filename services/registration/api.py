@@ -24,6 +24,7 @@ from services.registration.schemas import (
 )
 from shared.errors import Forbidden, Invalid, Problem, Unauthorised
 from shared.events.registration import SeatCount
+from shared.observability import origin
 from shared.runtime import Service
 from shared.web.openapi import Refusals, refuses
 from shared.web.pagination import LARGEST_LIMIT, Page, Paged
@@ -94,7 +95,7 @@ async def enrol(request: Request, body: EnrolmentRequest) -> Response:
     """Ask for a seat: the answer says whether it is confirmed, waits in the queue or awaits approval."""
     desk = _desk(request)
     await desk.rate_limit(request)
-    outcome = await desk.enrol(Keyed(Asked(body.workshop_id, body), _idempotency_key(request)))
+    outcome = await desk.enrol(Keyed(Asked(body.workshop_id, body, cause=origin()), _idempotency_key(request)))
     if isinstance(outcome, Problem):
         raise outcome
     answer = EnrolmentAccepted.of(outcome, desk.manage_url(outcome.enrolment_id))

@@ -17,8 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.database import passes
 from shared.errors import Conflict, Forbidden, Invalid, Malformed, NotFound, Problem, Unauthorised, Unavailable
 from shared.observability import where
+from shared.web.entrance import Entrance
 from shared.web.forms import field_name
-from shared.web.limits import BodyLimit, Correlation, TooManyRequests
+from shared.web.limits import BodyLimit, TooManyRequests
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "urn:convoca:problem:"
@@ -86,7 +87,7 @@ def install(app: FastAPI, pages: ProblemPages | None = None) -> None:
         app.add_exception_handler(kind, tell)
     app.add_middleware(BodyLimit)
     app.add_middleware(_Unexpected, pages=pages)
-    app.add_middleware(Correlation)
+    app.add_middleware(Entrance)
 
 
 def answer_to(error: Exception) -> Answer:
