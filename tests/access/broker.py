@@ -25,9 +25,9 @@ PROPERTIES = f"""
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@localhost:9093
-listeners=CLIENTS://:9092,CONTROLLER://:9093
-advertised.listeners=CLIENTS://{LOOPBACK}:%(port)d
-listener.security.protocol.map=CLIENTS:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
+listeners=CLIENTS://:9092,ANYONE://:9094,CONTROLLER://:9093
+advertised.listeners=CLIENTS://{LOOPBACK}:%(port)d,ANYONE://{LOOPBACK}:%(anyone)d
+listener.security.protocol.map=CLIENTS:SASL_PLAINTEXT,ANYONE:PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=CLIENTS
 sasl.enabled.mechanisms=SCRAM-SHA-512
@@ -65,9 +65,10 @@ exec /opt/kafka/bin/kafka-server-start.sh /tmp/server.properties
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """Where it is; `as_admin` may do everything."""
+    """Where it is; `as_admin` may do everything. Who comes by `anyone` is the user ANONYMOUS, who may do nothing."""
 
     servers: str
+    anyone: str
 
     def as_user(self, username: str, password: str) -> KafkaSettings:
         """Give the settings of somebody who connects."""
@@ -91,16 +92,16 @@ def guarded() -> Iterator[Guarded]:
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only this run needs an engine
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
 
-    port = free_port()
+    port, anyone = free_port(), free_port()
     container = (
         DockerContainer(KAFKA_IMAGE)
-        .with_envs(PROPERTIES=PROPERTIES % {"port": port}, KAFKA_HEAP_OPTS="-Xmx512m")
+        .with_envs(PROPERTIES=PROPERTIES % {"port": port, "anyone": anyone}, KAFKA_HEAP_OPTS="-Xmx512m")
         .with_command(["bash", "-c", START])
         .waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(180))
     )
-    container.ports = {"9092/tcp": (LOOPBACK, port)}  # type: ignore[dict-item]  # as in tests/brokers.py
+    container.ports = {"9092/tcp": (LOOPBACK, port), "9094/tcp": (LOOPBACK, anyone)}  # type: ignore[dict-item]  # as in tests/brokers.py
     with container:
-        yield Guarded(f"{LOOPBACK}:{port}")
+        yield Guarded(f"{LOOPBACK}:{port}", f"{LOOPBACK}:{anyone}")
 
 
 def admin_of(broker: Guarded) -> AdminClient:
