@@ -18,7 +18,7 @@ from shared.database import passes
 from shared.errors import Conflict, Forbidden, Invalid, Malformed, NotFound, Problem, Unauthorised, Unavailable
 from shared.observability import where
 from shared.web.forms import field_name
-from shared.web.limits import BodyLimit, Correlation, TooManyRequests
+from shared.web.limits import BodyLimit, Correlation, TimeLimit, TooManyRequests
 
 MEDIA_TYPE = "application/problem+json"
 SECONDS_TO_RETRY = 5
@@ -72,7 +72,7 @@ def reference(request: Request) -> str:
 
 
 def install(app: FastAPI, pages: ProblemPages | None = None) -> None:
-    """Make `app` answer every error as a problem, name its requests and bound their bodies.
+    """Make `app` answer every error as a problem, name its requests and bound their bodies and their time.
 
     With `pages`, errors outside `/api/` are pages for whoever accepts HTML. Call it once, after the app's other
     middleware has been added.
@@ -84,6 +84,7 @@ def install(app: FastAPI, pages: ProblemPages | None = None) -> None:
     for kind in (Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, tell)
     app.add_middleware(BodyLimit)
+    app.add_middleware(TimeLimit)
     app.add_middleware(_Unexpected, pages=pages)
     app.add_middleware(Correlation)
 
