@@ -27,7 +27,7 @@ from shared.events.registration import SeatCount
 from shared.observability import origin
 from shared.runtime import Service
 from shared.web.openapi import Refusals, refuses
-from shared.web.pagination import LARGEST_LIMIT, Page, Paged
+from shared.web.pagination import LARGEST_LIMIT, Number, Page, Paged
 from shared.web.tokens import REFUSALS_TO_STAFF, Bearer, Staff, require_staff
 
 router = APIRouter(tags=["enrolments"])
@@ -158,7 +158,7 @@ async def taking_part(
     """List a workshop's enrolments in the order of acceptance; whole as CSV where that is accepted."""
     if "text/csv" in accept:
         return Response(await _as_csv(request, workshop_id), media_type="text/csv; charset=utf-8")
-    (after,) = paging.after(tuple[int]) or (0,)
+    (after,) = paging.after(tuple[Number]) or (0,)
     async with _service(request).transaction() as tx:
         found = await operations.taking_part(tx, workshop_id, after, paging.rows)
     shown, following = paging.cut(found, lambda one: (one.enrolment.number,))
