@@ -108,7 +108,7 @@ def containers() -> Iterator[Parts]:
 
 
 def apache_kafka(port: int, behind: int, wired: int) -> "DockerContainer":
-    """Describe a container with Apache Kafka at two ports of the loopback; whoever comes to `behind` is sent to `wired`."""
+    """Describe a container with Apache Kafka at two ports of the loopback; `behind` sends its clients to `wired`."""
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only this run needs an engine
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
 

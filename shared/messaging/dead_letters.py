@@ -10,8 +10,10 @@ from sqlalchemy import text
 from shared.database import Transaction
 from shared.events.incidents import RecordDeadLettered
 from shared.events.topics import INCIDENTS, dead_letters
+from shared.messaging import seen
 from shared.messaging.envelope import Envelope, Outgoing, Record, pack_headers
 from shared.messaging.inbox import Identity
+from shared.observability import DEAD_LETTERS
 
 LONGEST_DETAIL = 1000
 LONGEST_CLAIM = 200
@@ -84,6 +86,9 @@ async def lay_down(tx: Transaction, consumer: str, letters: Sequence[Letter]) ->
     )
     for letter in letters:
         _publish(tx, letter)
+        tx.after_commit(DEAD_LETTERS.labels(consumer, letter.fault.reason).inc)
+        told = "dead-letter", consumer, letter.record, letter.envelope
+        tx.after_commit(seen.telling(*told, reason=letter.fault.reason, attempts=letter.attempts))
 
 
 def marks_of(letter: Letter, now: datetime) -> Mapping[str, str]:
