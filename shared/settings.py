@@ -20,6 +20,8 @@ from pydantic import (
 
 PREFIX = "CONVOCA_"
 SHORTEST_KEY = 32
+REPLAY_DAYS = 30
+"""How long all that was said can be said again, unless a setting says otherwise."""
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -90,6 +92,7 @@ class ServiceSettings(KafkaSettings):
     log: Literal["json", "console"] = "json"
     otlp_endpoint: AnyHttpUrl | None = None
     replay_on_start: bool = False
+    replay_days: PositiveInt = REPLAY_DAYS
 
     @property
     def secret_keys(self) -> tuple[str, ...]:

@@ -1,8 +1,7 @@
 """CloudEvents 1.0 over Kafka: binary mode out, binary and structured in (Kafka protocol binding 1.0.2)."""
 
 import base64
-import binascii
-import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +16,16 @@ from shared.observability.origin import Origin, valid_traceparent
 
 Headers = tuple[tuple[str, bytes | None], ...]
 SEQUENCE_DIGITS = 10
+STRUCTURED = "application/cloudevents+json"
+JSON = "application/json"
+REQUIRED = ("id", "source", "type")
 LONGEST_NAME = 500
+"""Characters of an attribute that is kept; a database's index holds no more."""
+LARGEST_SEQUENCE = 2**63 - 1
 TRACE_HEADERS = ("traceparent", "ce_traceparent")
 """The transport's own, and that of CloudEvents' extension for distributed tracing."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # no part of an attribute (CloudEvents 1.0, type system)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)  # RFC 3339
 
 
 class Unreadable(Exception):  # noqa: N818 - an adjective, as the policy reads it
@@ -94,7 +100,7 @@ def seal(
         "ce_causationid": caused_by,
         "ce_correlationid": (cause and cause.correlation_id) or caused_by or event_id,
         "traceparent": cause and cause.traceparent,
-        "content-type": "application/json",
+        "content-type": JSON,
     }
     return Outgoing(
         event_id=event_id,
@@ -109,8 +115,8 @@ def seal(
 def unseal(record: Record) -> tuple[Envelope, bytes]:
     """Read a record's envelope and the JSON of its data; raises Unreadable."""
     headers = {name.lower(): value for name, value in record.headers if value is not None}
-    content_type = headers.get("content-type", b"").partition(b";")[0].strip().lower()
-    if content_type == b"application/cloudevents+json":
+    content_type = media_type(headers.get("content-type", b""))
+    if content_type == STRUCTURED:
         return _unseal_structured(record, headers)
     attributes: dict[str, str] = {}
     for name, value in headers.items():
@@ -120,7 +126,7 @@ def unseal(record: Record) -> tuple[Envelope, bytes]:
             except UnicodeDecodeError as error:
                 message = f"the header {name} is not UTF-8"
                 raise Unreadable(message) from error
-    if content_type not in {b"", b"application/json"}:
+    if content_type not in {"", JSON}:
         message = "the content type is not JSON"
         raise Unreadable(message)
     if record.value is None:
@@ -129,59 +135,87 @@ def unseal(record: Record) -> tuple[Envelope, bytes]:
     return _envelope(attributes, _traceparent(headers)), record.value
 
 
+def media_type(content_type: bytes) -> str:
+    """Give what a content type names, without its parameters."""
+    return content_type.decode("latin-1").partition(";")[0].strip().lower()
+
+
 def _unseal_structured(record: Record, headers: Mapping[str, bytes]) -> tuple[Envelope, bytes]:
     try:
-        body = json.loads(record.value or b"")
+        body = from_json(record.value or b"", allow_inf_nan=False)
     except ValueError as error:
         message = "the structured CloudEvent is not JSON"
         raise Unreadable(message) from error
     if not isinstance(body, dict):
         message = "the structured CloudEvent is no JSON object"
         raise Unreadable(message)
+    if media_type(str(body.get("datacontenttype") or JSON).encode()) != JSON:
+        message = "the content type of the data is not JSON"
+        raise Unreadable(message)
     if "data_base64" in body:
         try:
             data = base64.b64decode(str(body["data_base64"]), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             message = "data_base64 is not base64"
             raise Unreadable(message) from error
     elif "data" in body:
-        data = json.dumps(body["data"]).encode()
+        data = to_json(body["data"])
     else:
         message = "there is no data"
         raise Unreadable(message)
-    attributes = {name: value for name, value in body.items() if isinstance(value, str)}
+    attributes = {name: str(value) for name, value in body.items() if _is_attribute(name, value)}
     traceparent = attributes.pop("traceparent", None)
     return _envelope(attributes, valid_traceparent(traceparent) or _traceparent(headers)), data
+
+
+def _is_attribute(name: str, value: object) -> bool:
+    """Tell whether JSON gives an attribute as its type wants it: a number counts as its digits, but names nothing."""
+    return isinstance(value, str) or (type(value) is int and name not in REQUIRED)
 
 
 def _envelope(attributes: dict[str, str], traceparent: str | None) -> Envelope:
     if attributes.get("specversion") != "1.0":
         message = "specversion is not 1.0"
         raise Unreadable(message)
-    for name in ("id", "source", "type"):
-        if not 0 < len(attributes.get(name, "")) <= LONGEST_NAME:
-            message = f"{name} is missing or longer than {LONGEST_NAME} characters"
+    for name in REQUIRED:
+        if not attributes.get(name):
+            message = f"{name} is missing"
             raise Unreadable(message)
-    if "\0" in "".join(attributes.values()):
-        message = "an attribute holds a null character"
+    for name in (*REQUIRED, "subject", "causationid", "correlationid"):
+        if len(attributes.get(name, "")) > LONGEST_NAME:
+            message = f"{name} is longer than {LONGEST_NAME} characters"
+            raise Unreadable(message)
+    if _CONTROL.search("".join(attributes.values())):
+        message = "an attribute holds a control character"
         raise Unreadable(message)
-    try:
-        time = datetime.fromisoformat(attributes["time"]) if "time" in attributes else None
-        sequence = int(attributes["sequence"]) if "sequence" in attributes else None
-    except ValueError as error:
-        message = "time is not RFC 3339, or sequence is not a number"
-        raise Unreadable(message) from error
     return Envelope(
         id=attributes["id"],
         source=attributes["source"],
         type=attributes["type"],
         subject=attributes.get("subject"),
-        time=time,
-        sequence=sequence,
+        time=_moment(attributes["time"]) if "time" in attributes else None,
+        sequence=_number(attributes["sequence"]) if "sequence" in attributes else None,
         causation_id=attributes.get("causationid"),
         correlation_id=attributes.get("correlationid"),
         traceparent=traceparent,
     )
+
+
+def _moment(written: str) -> datetime:
+    try:
+        if _MOMENT.fullmatch(written.upper()):
+            return datetime.fromisoformat(written.upper())
+    except ValueError:
+        pass  # such as the thirtieth of February
+    message = "time is no moment as RFC 3339 writes it"
+    raise Unreadable(message)
+
+
+def _number(written: str) -> int:
+    if written.isascii() and written.isdigit() and len(written) <= LONGEST_NAME and int(written) <= LARGEST_SEQUENCE:
+        return int(written)
+    message = f"sequence is no number from 0 to {LARGEST_SEQUENCE}"
+    raise Unreadable(message)
 
 
 def _traceparent(headers: Mapping[str, bytes]) -> str | None:

@@ -9,9 +9,8 @@ from functools import partial
 import asyncpg
 import structlog
 
-from shared.database import Transaction
 from shared.messaging.envelope import Envelope, Headers, Record, unpack_headers
-from shared.observability import BATCH_EVENTS, BATCH_SECONDS, STALE, Origin, stemming, tracing, valid_traceparent
+from shared.observability import BATCH_EVENTS, BATCH_SECONDS, Origin, stemming, tracing, valid_traceparent
 
 log = structlog.get_logger()
 Envelopes = Sequence[Envelope | None]
@@ -52,11 +51,6 @@ def sent(rows: "Sequence[asyncpg.Record]", arrived: Collection[int], began: int)
             kafka = {"messaging.system": "kafka", "messaging.destination.name": row["topic"]}
             name = f"send {row['topic']}"
             recorder.start(name, kind="producer", parent=traceparent, attributes=kafka, at=began).end()
-
-
-def stale(tx: Transaction, event_type: str, count: int = 1) -> None:
-    """Count events that told nothing newer than what was known, once `tx` has committed."""
-    tx.after_commit(partial(STALE.labels(event_type).inc, count))
 
 
 def tell(what: str, consumer: str, record: Record, envelope: Envelope | None, **more: object) -> None:

@@ -11,7 +11,6 @@ from shared.observability.metrics import (
     RELAY_ERRORS,
     RETRIES,
     SENT,
-    STALE,
 )
 from shared.observability.origin import NOWHERE, Origin, apart, origin, stemming, valid_traceparent
 
@@ -26,7 +25,6 @@ __all__ = [
     "RELAY_ERRORS",
     "RETRIES",
     "SENT",
-    "STALE",
     "Origin",
     "apart",
     "configure_logs",

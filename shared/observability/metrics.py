@@ -3,7 +3,6 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 EVENTS = Counter("convoca_events_total", "Events that a consumer took, by what became of them", ["consumer", "outcome"])
-STALE = Counter("convoca_events_stale_total", "Events that told nothing newer than what was known", ["type"])
 BATCH_EVENTS = Histogram(
     "convoca_batch_events", "Events taken in one transaction", ["consumer"], buckets=(1, 2, 5, 10, 50, 100, 500, 1000)
 )
