@@ -75,7 +75,7 @@ def reference(request: Request) -> str:
 
 
 def install(app: FastAPI, pages: ProblemPages | None = None) -> None:
-    """Make `app` answer every error as a problem and say so in its description, bound its requests, answer HEAD.
+    """Make `app` answer every error as a problem, bound its requests, answer HEAD.
 
     With `pages`, errors outside `/api/` are pages for whoever accepts HTML. Call it once, after the app's other
     middleware has been added.
