@@ -1,6 +1,6 @@
 """What a workshop may not say of itself, though each field alone is well-formed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -35,9 +35,9 @@ def faults_of_enrolment(opens_at: datetime | None, closes_at: datetime | None) -
     return faults
 
 
-def faults_of_seats(seats: Mapping[str, int | None], per_organisation: int | None) -> list[Fault]:
+def faults_of_seats(seats: Iterable[tuple[str, int | None]], per_organisation: int | None) -> list[Fault]:
     """Name the numbers of seats that no room has."""
-    stated = {f"seats.{attendance}": number for attendance, number in seats.items()}
+    stated = {f"seats.{attendance}": number for attendance, number in seats}
     stated["per_organisation"] = per_organisation
     return [
         (name, f"must be {MOST_SEATS} at the most; null is without limit")
