@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from shared.database import passes
+from shared.observability import apart
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
@@ -44,7 +45,7 @@ class Gatherer(Generic[Asked, Answer]):
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((asked, future))
         if self._work is None or self._work.done():
-            self._work = asyncio.create_task(self._serve(), name="gatherer")
+            self._work = asyncio.create_task(self._serve(), name="gatherer", context=apart())
         late = loop.call_later(self._seconds_to_answer, _fail, [(asked, future)], TimeoutError())
         try:
             return await future

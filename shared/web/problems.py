@@ -17,12 +17,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.database import passes
 from shared.errors import Conflict, Forbidden, Invalid, Malformed, NotFound, Problem, Unauthorised, Unavailable
 from shared.observability import where
+from shared.web.entrance import Entrance
 from shared.web.forms import field_name
-from shared.web.limits import BodyLimit, Correlation, TimeLimit, TooManyRequests
+from shared.web.limits import BodyLimit, TimeLimit, TooManyRequests
 from shared.web.methods import HeadAsGet, allowed
-from shared.web.openapi import with_problems
 
 MEDIA_TYPE = "application/problem+json"
+PREFIX = "urn:convoca:problem:"
 SECONDS_TO_RETRY = 5
 PLACES = {"body", "query", "path", "header", "cookie"}
 """Where FastAPI says that a field stands; callers know it by its name alone."""
@@ -91,9 +92,8 @@ def install(app: FastAPI, pages: ProblemPages | None = None) -> None:
     app.add_middleware(BodyLimit)
     app.add_middleware(TimeLimit)
     app.add_middleware(_Unexpected, pages=pages)
-    app.add_middleware(Correlation)
+    app.add_middleware(Entrance)
     app.add_middleware(HeadAsGet)
-    with_problems(app)
 
 
 def answer_to(error: Exception) -> Answer:
@@ -158,7 +158,7 @@ def _respond(request: Request, answer: Answer, pages: ProblemPages | None) -> Re
         response.headers.update(answer.headers)
         return response
     members = {
-        "type": f"urn:convoca:problem:{answer.slug}",
+        "type": f"{PREFIX}{answer.slug}",
         "title": answer.slug.replace("-", " ").capitalize(),
         "status": answer.status,
         "detail": answer.detail,

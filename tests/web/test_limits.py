@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Annotated
 
 import pytest
-import structlog
 from fastapi import Depends, FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
+from shared.observability import origin
 from shared.web.limits import (
     LARGEST_BODY,
     MOST_ADDRESSES,
@@ -35,8 +35,7 @@ def request_from(peer: str, *forwarded: str) -> Request:
 def taking(app: FastAPI) -> FastAPI:
     @app.post("/api/registration/x")
     async def take(request: Request) -> dict[str, object]:
-        context = structlog.contextvars.get_contextvars()
-        return {"size": len(await request.body()), "correlation_id": context.get("correlation_id")}
+        return {"size": len(await request.body()), "correlation_id": origin().correlation_id}
 
     return app
 

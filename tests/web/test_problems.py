@@ -175,7 +175,8 @@ async def test_what_nobody_foresaw_is_logged_by_its_place_and_told_to_nobody(app
     with capture_logs() as logs:
         async with visit(app) as client:
             answer = await client.get("/api/catalogue/x")
-    (entry,) = logs
+    entry, request = logs
+    assert (request["event"], request["route"], request["status"]) == ("request", "/api/catalogue/x", 500)
     assert (entry["event"], entry["log_level"], entry["error"]) == ("request-failed", "error", "ValueError")
     assert entry["at"].startswith("tests.web.test_problems:")
     assert "nuria" not in json.dumps(logs) + answer.text
