@@ -34,6 +34,7 @@ programmes:
         ("migrate", "nonsense"),
         ("token", "create", "--scope", "everything", "--name", "x"),
         ("token", "create", "--scope", "staff"),
+        ("token", "create", "--scope", "staff", "--name", " "),
         ("up", "--port", "x"),
         ("import", "no-such-file.yaml"),
         ("publisher", "add", "x", "--service", "notifications"),
