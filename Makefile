@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 REQUIREMENTS := shared/requirements.txt $(wildcard services/*/requirements.txt) deploy/requirements.txt tests/requirements.txt
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-kafka lint contracts bench constraints
+.PHONY: help setup demo test test-kafka chaos lint contracts bench constraints
 
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,10 +27,14 @@ demo: setup ## the whole story on real parts, live; ARGS=--once ends by itself
 	@$(BIN)/convoca demo $(ARGS)
 
 test: setup ## every suite, on PostgreSQL and a Kafka-protocol broker from wheels
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses=2 --dist=loadgroup $(ARGS)
 
 test-kafka: setup ## transport, journeys, chaos and access on Apache Kafka and PostgreSQL in containers (needs an engine)
 	$(BIN)/pytest --parts=containers tests/access tests/transport tests/chaos tests/system $(ARGS)
+
+chaos: setup ## a storm of faults and its account; SEED=7 or 1..20, SEEDS=20, SECONDS=15, PARTS=embedded or containers
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
+	  $(if $(SECONDS),--seconds $(SECONDS)) $(if $(PARTS),--parts $(PARTS)) $(ARGS)
 
 lint: setup ## style, types, floors
 	$(BIN)/ruff check
@@ -44,9 +48,10 @@ contracts: setup ## write the events' schemas anew; refuses what would break who
 bench: setup ## speed, each figure beside its limit measured in the same run; writes build/bench.json
 	$(BIN)/python -m tests.bench $(ARGS)
 
-constraints: setup ## write constraints.txt anew (needs uv)
+constraints: ## write constraints.txt anew for what the requirements say now (needs uv); ARGS=--upgrade takes newer versions
 	@mkdir -p build
+	@cp constraints.txt build/pinned.txt
+	@{ cat $(REQUIREMENTS); echo setuptools; } | uv pip compile --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-header --no-annotate --output-file build/pinned.txt $(ARGS) - > /dev/null
 	@{ echo '# Every package of a development environment, exact and with hashes; `make constraints` writes it anew.'; \
-	  { cat $(REQUIREMENTS); echo setuptools; } | uv pip compile --quiet --universal --python-version 3.11 \
-	    --generate-hashes --no-header --no-annotate - ; } > build/constraints.txt
-	@mv build/constraints.txt constraints.txt
+	  grep -v '^#' build/pinned.txt; } > constraints.txt

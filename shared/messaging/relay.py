@@ -13,11 +13,12 @@ from collections.abc import Coroutine
 import asyncpg
 import structlog
 
+from shared.messaging import seen
 from shared.messaging.carrier import Carrier, Sent
+from shared.messaging.replay import LOCK_OF_THE_RELAY, Replays
 from shared.observability import LEADING, REFUSED, RELAY_ERRORS, SENT, where
 
 log = structlog.get_logger()
-LOCK = 7_243_003
 BATCH = 1000
 SECONDS_BETWEEN_POLLS = 0.25
 SECONDS_BETWEEN_LOOKS_FOR_A_TOPIC = 5.0
@@ -30,10 +31,6 @@ _WAITING = f"""
                       WHERE r.refused IS NOT NULL AND r.topic = o.topic AND r.key = o.key AND r.id < o.id)
     ORDER BY id LIMIT {BATCH}
 """  # noqa: S608 - a constant of ours
-_FORGOTTEN = """
-    UPDATE outbox SET published_at = NULL
-    WHERE published_at IS NOT NULL AND topic NOT LIKE 'dead-letters.%'
-"""
 _KEEP_ALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
 """Seconds and times: so soon PostgreSQL takes the lock from a leader whose machine is gone, and another may lead."""
 
@@ -49,10 +46,10 @@ class LockLost(Exception):  # noqa: N818
 class Relay:
     """The sender of one service's outbox. `run` goes on until it is cancelled; `wake` hastens it."""
 
-    def __init__(self, database_url: str, carrier: Carrier, service: str, *, replay_on_start: bool) -> None:
+    def __init__(self, database_url: str, carrier: Carrier, service: str, replays: Replays) -> None:
         self._database_url = database_url
         self._service = service
-        self._replay = replay_on_start
+        self._replays = replays
         self._woken = asyncio.Event()
         self._carrier = carrier
         self._absent: dict[str, float] = {}
@@ -102,7 +99,7 @@ class Relay:
         ended = asyncio.Event()
         database.add_termination_listener(lambda _: ended.set())
         try:
-            while not await database.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+            while not await database.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_OF_THE_RELAY):
                 self.well = True
                 self.idle.set()  # another process sends; what is ours is in its hands
                 await asyncio.sleep(1)
@@ -114,14 +111,12 @@ class Relay:
             database.terminate() if database.is_closed() else await _close(database)
 
     async def _lead(self, database: "asyncpg.Connection[asyncpg.Record]") -> None:
-        if self._replay:
-            await database.execute(_FORGOTTEN, timeout=300)
-            self._replay = False
         while True:
             await self._step(database)
 
     async def _step(self, database: "asyncpg.Connection[asyncpg.Record]") -> None:
         self._woken.clear()
+        await self._replays.begin(database)
         rows = await database.fetch(_WAITING, self._topics_to_leave())
         if not rows:
             self.idle.set()
@@ -129,10 +124,12 @@ class Relay:
                 await asyncio.wait_for(self._woken.wait(), SECONDS_BETWEEN_POLLS)
             return
         self.idle.clear()
+        began = time.time_ns()
         try:
             sent = await self._carrier.carry(rows)
         except Exception as error:
             raise NotSent from error
+        seen.sent(rows, sent.arrived, began)
         await self._mark(database, rows, sent)
         if sent.failures:
             raise NotSent from sent.failures[0]

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import uuid4
 
 import asyncpg
@@ -12,7 +13,8 @@ from shared.database import Database
 from shared.events.topics import Topic
 from shared.messaging import topics
 from shared.messaging.carrier import Carrier, Row, Sent
-from shared.messaging.relay import LOCK, Relay
+from shared.messaging.relay import Relay
+from shared.messaging.replay import LOCK_OF_THE_RELAY, Replays
 from shared.runtime import Service
 from shared.settings import KafkaSettings
 from tests.clock import HandClock
@@ -49,7 +51,8 @@ async def test_a_leader_that_loses_its_lock_gives_up_what_it_is_sending(database
     store, carrier = Database(url, "registration"), Stuck()
     async with store.transaction(HandClock().now) as tx:
         tx.emit(fact("one"), key=uuid4(), sequence=1)
-    relay = asyncio.create_task(Relay(url, carrier, "registration", replay_on_start=False).run())
+    replays = Replays(timedelta(days=1), HandClock(), at_start=False)
+    relay = asyncio.create_task(Relay(url, carrier, "registration", replays).run())
     try:
         await carrier.carrying.wait()
         async with store.transaction(HandClock().now) as tx:
@@ -80,7 +83,7 @@ async def test_replicas_that_fight_for_the_lock_send_everything_in_order_and_hav
                 for who, key in enumerate(keys):
                     tx.emit(fact(f"{who} {number}"), key=key, sequence=number, topic=stream)
         await steal(thief)
-        await thief.execute("SELECT pg_advisory_unlock($1)", LOCK)
+        await thief.execute("SELECT pg_advisory_unlock($1)", LOCK_OF_THE_RELAY)
     await thief.close()
     wanted = {str(who): [f"{who} {number}" for number in range(1, ROUNDS * AT_ONCE + 1)] for who in range(KEYS)}
     count = sum(map(len, wanted.values()))
@@ -100,7 +103,7 @@ async def steal(thief: "asyncpg.Connection[asyncpg.Record]") -> None:
 
     async def stolen() -> bool:
         await thief.execute(CUT)
-        return bool(await thief.fetchval("SELECT pg_try_advisory_lock($1)", LOCK))
+        return bool(await thief.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_OF_THE_RELAY))
 
     await eventually(stolen, "the lock")
 

@@ -19,7 +19,6 @@ from services.notifications.repository.owing import Gathered, Owed
 from shared.database import Transaction
 from shared.events.catalogue import WorkshopEvent, WorkshopRescheduled, WorkshopScheduled
 from shared.events.incidents import RecordDeadLettered
-from shared.events.notifications import NoticeSuppressed
 from shared.events.registration import EnrolmentCreated, EnrolmentEvent, SeatsChanged
 from shared.messaging.envelope import Envelope
 from shared.messaging.follow import Delivery, newer
@@ -38,8 +37,7 @@ async def note_enrolments(tx: Transaction, deliveries: Sequence[Delivery[Enrolme
 
     A step that has been overtaken before its notice was sent is not told of any more.
     """
-    later = {each.event.enrolment_id for each in deliveries if not _is_first(each)}
-    known = await copies.enrolments_before(tx.session, later)
+    known = await copies.enrolments_before(tx.session, {each.event.enrolment_id for each in deliveries})
     newest: dict[UUID, copies.EnrolmentCopy] = {}
     moved_on: set[UUID] = set()
     owed: list[Owed] = []
@@ -88,6 +86,7 @@ async def note_workshop(tx: Transaction, event: WorkshopEvent, office: Office) -
                 person_id=person,
                 enrolment_id=enrolment,
                 correlation_id=_correlation(cause),
+                traceparent=cause.traceparent,
                 details=details,
             )
             for enrolment, person in live
@@ -161,7 +160,7 @@ async def _gather_new(tx: Transaction, created: Sequence[Delivery[EnrolmentEvent
 
 async def _overtake(tx: Transaction, states: dict[UUID, str]) -> None:
     untrue: dict[UUID, Collection[Rule]] = {each: domain.overtaken_rules(state) for each, state in states.items()}
-    announce(tx, NoticeSuppressed, await owing.overtake(tx.session, untrue))
+    announce(tx, "suppressed", await owing.overtake(tx.session, untrue))
 
 
 def _to_participant(tx: Transaction, delivery: Delivery[EnrolmentEvent], rule: Rule) -> Owed:
@@ -175,6 +174,7 @@ def _to_participant(tx: Transaction, delivery: Delivery[EnrolmentEvent], rule: R
         person_id=event.person_id,
         enrolment_id=event.enrolment_id,
         correlation_id=_correlation(delivery.envelope),
+        traceparent=delivery.envelope.traceparent,
     )
 
 
@@ -195,6 +195,7 @@ def _to_staff(
             due_at=due_at or tx.now,
             workshop_id=workshop_id,
             correlation_id=_correlation(cause),
+            traceparent=cause.traceparent,
             details=details,
         )
         for name in office.staff
@@ -222,8 +223,3 @@ def _cause(tx: Transaction) -> Envelope:
 
 def _correlation(cause: Envelope) -> str:
     return cause.correlation_id or cause.id
-
-
-def _is_first(delivery: Delivery[EnrolmentEvent]) -> bool:
-    # Nothing comes before it, so nothing needs to be read; whether it was taken already, the inbox knows.
-    return isinstance(delivery.event, EnrolmentCreated) and delivery.envelope.sequence == 1
