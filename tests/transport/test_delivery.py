@@ -10,10 +10,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy import text
 
 from shared.database import Database
+from shared.events.registration import OrganisationRegistered
 from shared.events.topics import INBOUND, Topic, inbound
 from shared.messaging import publishers, topics
 from shared.messaging.carrier import LARGEST_REQUEST
 from shared.messaging.envelope import Record
+from shared.messaging.follow import Followers
 from shared.runtime import Service, utc_now
 from shared.settings import KafkaSettings
 from tests.clock import HandClock
@@ -24,6 +26,7 @@ from tests.transport.conftest import (
     as_json,
     fact,
     make_effects,
+    note_many,
     record_of,
     subscription_of,
     with_headers,
@@ -189,7 +192,9 @@ async def test_of_many_records_each_bad_one_is_one_dead_letter_and_all_good_ones
             bad.append(record)
         await producer.send(stream.name, record.value, record.key, headers=list(record.headers))
     await producer.flush()
-    service = await start_service(subscription_of(Effects(), stream, name=stream.name), url=url)
+    follow = Followers("registration")
+    follow.batch(stream, events=OrganisationRegistered)(note_many)
+    service = await start_service(*follow.subscriptions, url=url)
 
     async def all_had() -> bool:
         return len(await names(service)) >= len(good)
