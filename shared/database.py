@@ -120,10 +120,17 @@ def passes(error: BaseException) -> bool:
     """Tell whether a failure is of the database or the network, so that the same attempt may succeed later."""
     if isinstance(error, DBAPIError):
         state = getattr(error.orig, "sqlstate", None)
+        if state is None and _is_bad_value(error):
+            return False
         if state is None:
             return error.connection_invalidated or isinstance(error, InterfaceError) or _is_network(error.orig)
         return str(state).startswith(PASSING_STATES)
     return isinstance(error, PoolTimeoutError) or _is_network(error)
+
+
+def _is_bad_value(error: DBAPIError) -> bool:
+    # asyncpg counts a value that does not go into its column among the errors of its interface; it never will.
+    return isinstance(error.orig and error.orig.__cause__, ValueError)
 
 
 def _is_network(error: BaseException | None) -> bool:

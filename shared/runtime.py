@@ -13,13 +13,16 @@ from datetime import UTC, datetime, timedelta
 import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 
 from shared.database import Database, Transaction, passes
 from shared.health import Health, Pulse
 from shared.messaging import kafka, parking
+from shared.messaging.asyncapi import Described
 from shared.messaging.bus import Bus
+from shared.messaging.carrier import Carrier
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Envelope
 from shared.messaging.follow import Followers
@@ -28,7 +31,8 @@ from shared.messaging.relay import Relay
 from shared.messaging.replay import Replays
 from shared.observability import configure_logs, where
 from shared.settings import ServiceSettings, SettingsError, read_office
-from shared.web import events
+from shared.web import documents, events
+from shared.web.openapi import ABOUT, Application
 
 log = structlog.get_logger()
 Clock = Callable[[], datetime]
@@ -63,9 +67,10 @@ class Service:
         self.name = name
         self.settings = settings
         self.clock = clock
+        carrier = Carrier(settings, name)
         horizon = timedelta(days=settings.replay_days)
         replays = Replays(horizon, clock, at_start=settings.replay_on_start)
-        self.relay = Relay(settings.database_url, settings, name, replays)
+        self.relay = Relay(settings.database_url, carrier, name, replays)
         self.database = Database(settings.database_url, name, on_messages=self.relay.wake)
         self.pruning = Pruning(self.database, clock, horizon)
         subscriptions = followers.subscriptions if followers else []
@@ -77,6 +82,7 @@ class Service:
                 "postgres": self._database_answers,
                 "kafka": lambda: kafka.answers(settings, SECONDS_TO_ANSWER),
                 "consumers": self._consumers_are_well,
+                "relay": self._relay_is_well,
             }
         )
         self._to_tend = asyncio.Event()
@@ -151,29 +157,34 @@ class Service:
     async def _consumers_are_well(self) -> bool:
         return self.bus.well
 
+    async def _relay_is_well(self) -> bool:
+        return self.relay.well
+
 
 def application(service: Service) -> FastAPI:
-    """Make the ASGI app of a service, with what each has: health, metrics, OpenAPI; its own routers are added to it."""
+    """Make the ASGI app of a service, with what each has: health, metrics, what it says of itself.
+
+    Its own routers are added to it, and its pages as `state.pages`.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with service.running():
             yield
 
-    prefix = f"/api/{service.name}"
-    app = FastAPI(
-        title=f"Convoca: {service.name}",
-        lifespan=lifespan,
-        openapi_url=f"{prefix}/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-    )
+    settings, prefix = service.settings, f"/api/{service.name}"
+    site = str(settings.public_url).rstrip("/")
+    app = Application(f"Convoca: {service.name}", site=site, prefix=prefix, lifespan=lifespan)
     app.state.service = service
-    app.state.office = read_office(service.settings.office)
-    app.include_router(_health(service), prefix=prefix, include_in_schema=False)
+    app.state.office = read_office(settings.office)
+    app.include_router(_health(service), prefix=prefix)
+    followed = [consumer.subscription for consumer in service.consumers]
+    described = Described(service.name, followed, site, settings.kafka_security)
+    app.include_router(documents.router(described), prefix=prefix)
     for consumer in service.consumers:
         if consumer.subscription.inbound:
             app.include_router(events.router(service.name, consumer), prefix=prefix)
+            app.schemas |= events.schemas(consumer)
     return app
 
 
@@ -215,21 +226,24 @@ class _Server(uvicorn.Server):
 
 
 def _health(service: Service) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(tags=[ABOUT])
 
     @router.get("/health/live")
     async def live() -> Health:
+        """Tell that the process answers."""
         return Health(status="live")
 
-    @router.get("/health/ready")
+    @router.get("/health/ready", responses={503: {"model": Health}})
     async def ready(response: Response) -> Health:
+        """Tell whether all that the service stands on answers, and what does not."""
         if down := service.pulse.down:
             response.status_code = 503
             return Health(status="not ready", down=down)
         return Health(status="ready")
 
-    @router.get("/metrics")
+    @router.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
+        """Give what Prometheus reads; not to be had from outside."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router

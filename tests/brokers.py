@@ -5,14 +5,14 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from deploy.embedded import postgres, programs
 from deploy.embedded.folder import LOOPBACK, Folder
-from deploy.embedded.processes import Child, listens
+from deploy.embedded.processes import Child, Program, listens
 
 KAFKA_IMAGE = os.environ.get("KAFKA_IMAGE", "apache/kafka:4.3.1")
 POSTGRES_IMAGE = os.environ.get("POSTGRES_IMAGE", "postgres:18")
@@ -20,11 +20,17 @@ POSTGRES_IMAGE = os.environ.get("POSTGRES_IMAGE", "postgres:18")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Where the two real parts are: Kafka as `host:port`, PostgreSQL as a superuser's address without a database."""
+    """Where the two real parts are: Kafka as `host:port`, PostgreSQL as a superuser's address without a database.
+
+    A broker tells its clients where it is. One that listens at `kafka_behind_wire` says that it is at `wired_port`,
+    so that a test can lay a wire there and cut it; it is another broker, or the same by another door.
+    """
 
     kafka: str
     postgres: str
     embedded: bool
+    kafka_behind_wire: int = 0
+    wired_port: int = 0
 
     def database(self, name: str) -> str:
         """Give the superuser's address of a database."""
@@ -43,22 +49,34 @@ async def embedded(root: Path) -> AsyncIterator[Parts]:
     secrets = folder.secrets()
     cluster = postgres.Cluster(folder.postgres, addresses.ports["postgres"], secrets, account)
     children: list[Child] = []
+    behind, wired = _free_port(), _free_port()
     try:
         await cluster.make()
-        for program in (cluster.program(), programs.broker(addresses)):
+        broker = programs.broker(addresses)
+        for program in (cluster.program(), broker, _behind_wire(broker, behind, wired)):
             child = Child(program, folder.logs)
             await child.start()
             children.append(child)
         await children[0].becomes_ready(cluster.accepts)
         await children[1].becomes_ready(lambda: listens(addresses.ports["broker"]))
+        await children[2].becomes_ready(lambda: listens(behind))
         superuser = cluster.url("", postgres.SUPERUSER, secrets.superuser).rstrip("/")
-        yield Parts(addresses.of("broker"), superuser, embedded=True)
+        yield Parts(addresses.of("broker"), superuser, embedded=True, kafka_behind_wire=behind, wired_port=wired)
     finally:
         hurry = asyncio.Event()
         hurry.set()
         for child in reversed(children):
             await child.stop(hurry)
         folder.unlock()
+
+
+def _behind_wire(broker: Program, behind: int, wired: int) -> Program:
+    """Give another broker, which listens at one port and says that it is at another."""
+    named = {"--listener-url": behind, "--advertised-listener-url": wired}
+    command = list(broker.command)
+    for option, port in named.items():
+        command[command.index(option) + 1] = f"tcp://{LOOPBACK}:{port}"
+    return replace(broker, name=f"{broker.name}-behind-wire", command=tuple(command))
 
 
 def require_engine() -> None:
@@ -81,16 +99,17 @@ def containers() -> Iterator[Parts]:
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only this run needs an engine
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
 
-    port = _free_port()
+    port, behind, wired = _free_port(), _free_port(), _free_port()
     kafka = (
         DockerContainer(KAFKA_IMAGE)
         .with_envs(
             KAFKA_NODE_ID="1",
             KAFKA_PROCESS_ROLES="broker,controller",
-            KAFKA_LISTENERS="PLAINTEXT://:9092,CONTROLLER://:9093",
-            KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{LOOPBACK}:{port}",
+            KAFKA_LISTENERS="PLAINTEXT://:9092,WIRED://:9094,CONTROLLER://:9093",
+            KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{LOOPBACK}:{port},WIRED://{LOOPBACK}:{wired}",
+            KAFKA_INTER_BROKER_LISTENER_NAME="PLAINTEXT",
             KAFKA_CONTROLLER_LISTENER_NAMES="CONTROLLER",
-            KAFKA_LISTENER_SECURITY_PROTOCOL_MAP="CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            KAFKA_LISTENER_SECURITY_PROTOCOL_MAP="CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,WIRED:PLAINTEXT",
             KAFKA_CONTROLLER_QUORUM_VOTERS="1@localhost:9093",
             KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR="1",
             KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS="5",
@@ -106,9 +125,9 @@ def containers() -> Iterator[Parts]:
         .waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(90))
     )
     # Nobody but this machine reaches it; the engine takes an address here, the library's types do not know it.
-    kafka.ports = {"9092/tcp": (LOOPBACK, port)}  # type: ignore[dict-item]
+    kafka.ports = {"9092/tcp": (LOOPBACK, port), "9094/tcp": (LOOPBACK, behind)}  # type: ignore[dict-item]
     with kafka, postgres_in_a_container() as url:
-        yield Parts(f"{LOOPBACK}:{port}", url, embedded=False)
+        yield Parts(f"{LOOPBACK}:{port}", url, embedded=False, kafka_behind_wire=behind, wired_port=wired)
 
 
 @contextmanager

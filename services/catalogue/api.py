@@ -2,7 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -26,9 +26,10 @@ from shared.errors import Invalid
 from shared.events.base import Language, Slug
 from shared.events.catalogue import Mode
 from shared.runtime import Service
+from shared.web.openapi import Refusals, refuses
 from shared.web.pagination import Page, Paged
 from shared.web.problems import reference
-from shared.web.tokens import Bearer, caller_of, require_staff
+from shared.web.tokens import REFUSALS_TO_STAFF, Bearer, caller_of, require_staff
 
 router = APIRouter(tags=["workshops"])
 
@@ -52,6 +53,13 @@ Words = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, Path(description="a workshop's id or slug")]
 Shown = WorkshopShown | WorkshopShownToStaff
 FOR_STAFF = [Depends(require_staff)]
+FOR_ALL: dict[str, Any] = {"security": [{}]}
+"""Nobody has to say who they are, but staff who do see more."""
+UNKNOWN_TOKEN: Refusals = {401: ["unknown-token"]}
+UNKNOWN: Refusals = {404: ["unknown-workshop"]}
+OVER: Refusals = {409: ["held", "cancelled"]}
+"""In which states no step is taken any more."""
+NOT_BEGUN: Refusals = {409: ["not-scheduled"]}
 
 
 async def _is_staff(request: Request, bearer: Bearer) -> bool:
@@ -103,7 +111,7 @@ def transaction(request: Request) -> AbstractAsyncContextManager[Transaction]:
     return service.transaction(correlation_id=reference(request))
 
 
-@router.get("/workshops")
+@router.get("/workshops", openapi_extra=FOR_ALL, responses=refuses(UNKNOWN_TOKEN))
 async def list_workshops(
     request: Request, paging: Paged, staff: IsStaff, criteria: Annotated[Criteria, Depends(_criteria)]
 ) -> Page[Shown]:
@@ -115,14 +123,19 @@ async def list_workshops(
     return Page(items=[_show(row, staff=staff) for row in shown], next=following)
 
 
-@router.get("/workshops/{key}")
+@router.get("/workshops/{key}", openapi_extra=FOR_ALL, responses=refuses(UNKNOWN_TOKEN, UNKNOWN))
 async def show_workshop(request: Request, key: Key, staff: IsStaff) -> Shown:
     """Show one workshop; staff see drafts and join links too."""
     async with transaction(request) as tx:
         return _show(await operations.workshop(tx, key, drafts=staff), staff=staff)
 
 
-@router.post("/workshops", status_code=201, dependencies=FOR_STAFF)
+@router.post(
+    "/workshops",
+    status_code=201,
+    dependencies=FOR_STAFF,
+    responses={201: {"headers": {"Location": {"schema": {"type": "string"}}}}, **refuses(REFUSALS_TO_STAFF)},
+)
 async def create_workshop(request: Request, response: Response, body: NewWorkshop) -> WorkshopShownToStaff:
     """Make a draft: nobody else sees it, and no event tells of it, until it is scheduled."""
     async with transaction(request) as tx:
@@ -131,35 +144,51 @@ async def create_workshop(request: Request, response: Response, body: NewWorksho
     return WorkshopShownToStaff.of(row)
 
 
-@router.patch("/workshops/{key}", dependencies=FOR_STAFF)
+@router.patch("/workshops/{key}", dependencies=FOR_STAFF, responses=refuses(REFUSALS_TO_STAFF, UNKNOWN, OVER))
 async def change_workshop(request: Request, key: Key, body: WorkshopChange) -> WorkshopShownToStaff:
     """Change what is named; `workshop.updated` tells of it, or `workshop.rescheduled` where dates moved."""
     async with transaction(request) as tx:
         return WorkshopShownToStaff.of(await operations.edit(tx, key, body.applied))
 
 
-@router.post("/workshops/{key}/schedule", dependencies=FOR_STAFF)
+@router.post(
+    "/workshops/{key}/schedule",
+    dependencies=FOR_STAFF,
+    responses=refuses(REFUSALS_TO_STAFF, UNKNOWN, OVER, {409: ["already-scheduled"]}),
+)
 async def schedule_workshop(request: Request, key: Key) -> WorkshopShownToStaff:
     """Put a draft on offer."""
     async with transaction(request) as tx:
         return WorkshopShownToStaff.of(await operations.schedule(tx, key))
 
 
-@router.post("/workshops/{key}/reschedule", dependencies=FOR_STAFF)
+@router.post(
+    "/workshops/{key}/reschedule",
+    dependencies=FOR_STAFF,
+    responses=refuses(REFUSALS_TO_STAFF, UNKNOWN, OVER, NOT_BEGUN),
+)
 async def reschedule_workshop(request: Request, key: Key, body: OtherSessions) -> WorkshopShownToStaff:
     """Give a workshop that is on offer other sessions; the same ones again change nothing."""
     async with transaction(request) as tx:
         return WorkshopShownToStaff.of(await operations.reschedule(tx, key, body.sessions))
 
 
-@router.post("/workshops/{key}/cancel", dependencies=FOR_STAFF)
+@router.post(
+    "/workshops/{key}/cancel",
+    dependencies=FOR_STAFF,
+    responses=refuses(REFUSALS_TO_STAFF, UNKNOWN, OVER, NOT_BEGUN),
+)
 async def cancel_workshop(request: Request, key: Key, body: Cancellation) -> WorkshopShownToStaff:
     """Call a workshop off; its reason is told to those who enrolled."""
     async with transaction(request) as tx:
         return WorkshopShownToStaff.of(await operations.cancel(tx, key, body.reason))
 
 
-@router.post("/workshops/{key}/close", dependencies=FOR_STAFF)
+@router.post(
+    "/workshops/{key}/close",
+    dependencies=FOR_STAFF,
+    responses=refuses(REFUSALS_TO_STAFF, UNKNOWN, OVER, NOT_BEGUN),
+)
 async def close_workshop(request: Request, key: Key) -> WorkshopShownToStaff:
     """End enrolment now."""
     async with transaction(request) as tx:

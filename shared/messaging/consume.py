@@ -16,9 +16,9 @@ from shared.database import Database, Transaction, passes
 from shared.errors import Problem
 from shared.events.base import Event
 from shared.messaging import dead_letters, inbox, parking, publishers
-from shared.messaging.dead_letters import Fault
+from shared.messaging.dead_letters import LONGEST_DETAIL, Fault
 from shared.messaging.envelope import Envelope, Record, Unreadable, pack_headers, unseal
-from shared.messaging.follow import Delivery, Refused, Subscription, Verdict, Waits, verdict_on
+from shared.messaging.follow import Delivery, Refused, Stale, Subscription, Verdict, Waits, verdict_on
 from shared.observability import EVENTS, where
 
 log = structlog.get_logger()
@@ -77,11 +77,14 @@ class Consumer:
     async def accept(self, letter: Opened) -> None:
         """Take an event that came otherwise than by Kafka: from here on it goes the way of one that waits, due at once.
 
-        It shares its identity with the same event on Kafka; one that is known is left as it is. `letter` has no fault.
+        It shares its identity with the same event on Kafka, and its subject is its key, as it would be there; one that
+        is known is left as it is. `letter` has no fault.
         """
+        subject = letter.envelope and letter.envelope.subject
+        record = replace(letter.record, key=subject.encode() if subject else None)
         async with self.database.transaction(self.clock(), letter.envelope) as tx:
             if await inbox.admit(tx.session, self.subscription.name, [letter.identity], tx.now):
-                await parking.park(tx.session, self.subscription.name, [(letter.record, "accepted")], tx.now, tx.now)
+                await parking.park(tx.session, self.subscription.name, [(record, "accepted")], tx.now, tx.now)
                 await inbox.note(tx.session, self.subscription.name, [inbox.Outcome(letter.identity, "accepted")])
 
     async def tend(self) -> None:
@@ -103,7 +106,7 @@ class Consumer:
         try:
             envelope, data = unseal(record)
         except Unreadable as error:
-            return Opened(record, _position(record), fault=Fault("unreadable", str(error)))
+            return Opened(record, _position(record), fault=Fault("unreadable", _printable(str(error))))
         letter = Opened(record, inbox.Identity(envelope.source, envelope.id), envelope, publisher=publisher)
         if publisher is not None and envelope.source != publishers.source_of(publisher):
             # Its claimed identity is somebody else's, whose own event of that id is still to come.
@@ -120,7 +123,7 @@ class Consumer:
         except ValidationError as error:
             faults = error.errors(include_url=False, include_input=False, include_context=False)
             detail = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'data'}: {each['msg']}" for each in faults)
-            return replace(letter, fault=Fault("invalid", detail))
+            return replace(letter, fault=Fault("invalid", _printable(detail)))
 
     async def _together(self, opened: Sequence[Opened]) -> None:
         async with self.database.transaction(self.clock()) as tx:
@@ -234,6 +237,8 @@ class Consumer:
                     outcomes.append(inbox.Outcome(letter.identity, "waiting", reason))
                 case Refused(reason, detail):
                     outcomes.append(inbox.Outcome(letter.identity, "refused", f"{reason}: {detail}"))
+                case Stale(why):
+                    outcomes.append(inbox.Outcome(letter.identity, "stale", why))
                 case Fault(reason, detail):
                     dead.append(dead_letters.Letter(letter.record, letter.identity, verdict, attempts, letter.envelope))
                     outcomes.append(inbox.Outcome(letter.identity, "dead-lettered", f"{reason}: {detail}"))
@@ -255,6 +260,11 @@ class Consumer:
             offset=record.offset,
         )
         return Fault("bug", f"{type(error).__name__} at {where(error)}")
+
+
+def _printable(detail: str) -> str:
+    """Make a detail fit for people and databases: it may name a field, and its sender chose that name."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in detail)[:LONGEST_DETAIL]
 
 
 def _delivery(letter: Opened) -> Delivery[Event]:

@@ -1,7 +1,8 @@
 """What could not be taken, kept byte for byte with the reason, and told of without its content."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import uuid_utils.compat as uuids
 from sqlalchemy import text
@@ -15,6 +16,7 @@ from shared.messaging.inbox import Identity
 LONGEST_DETAIL = 1000
 LONGEST_CLAIM = 200
 HEADER_PREFIX = "dl-"
+TYPE = "dead-letter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +86,29 @@ async def lay_down(tx: Transaction, consumer: str, letters: Sequence[Letter]) ->
         _publish(tx, letter)
 
 
-def _publish(tx: Transaction, letter: Letter) -> None:
-    record, fault, envelope = letter.record, letter.fault, letter.envelope
-    marks = {
+def marks_of(letter: Letter, now: datetime) -> Mapping[str, str]:
+    """Give the headers that a dead letter has beside the record's own."""
+    record, fault = letter.record, letter.fault
+    return {
         "dl-reason": fault.reason,
         "dl-detail": fault.detail[:LONGEST_DETAIL],
         "dl-topic": record.topic,
         "dl-partition": str(record.partition),
         "dl-offset": str(record.offset),
         "dl-attempts": str(letter.attempts),
-        "dl-at": tx.now.isoformat(),
+        "dl-at": now.isoformat(),
     }
+
+
+def _publish(tx: Transaction, letter: Letter) -> None:
+    record, fault, envelope = letter.record, letter.fault, letter.envelope
+    marks = marks_of(letter, tx.now)
     tx.forward(
         Outgoing(
             event_id=str(uuids.uuid7()),
             topic=dead_letters(tx.service).name,
             key=record.key,
-            type="dead-letter",
+            type=TYPE,
             headers=(*record.headers, *((name, value.encode()) for name, value in marks.items())),
             value=record.value,
         )

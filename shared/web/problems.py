@@ -21,6 +21,7 @@ from shared.web.forms import field_name
 from shared.web.limits import BodyLimit, Correlation, TooManyRequests
 
 MEDIA_TYPE = "application/problem+json"
+PREFIX = "urn:convoca:problem:"
 SECONDS_TO_RETRY = 5
 PLACES = {"body", "query", "path", "header", "cookie"}
 """Where FastAPI says that a field stands; callers know it by its name alone."""
@@ -154,7 +155,7 @@ def _respond(request: Request, answer: Answer, pages: ProblemPages | None) -> Re
         response.headers.update(answer.headers)
         return response
     members = {
-        "type": f"urn:convoca:problem:{answer.slug}",
+        "type": f"{PREFIX}{answer.slug}",
         "title": answer.slug.replace("-", " ").capitalize(),
         "status": answer.status,
         "detail": answer.detail,

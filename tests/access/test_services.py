@@ -32,15 +32,14 @@ async def test_a_service_writes_its_own_streams_and_no_other(stack: Stack, broke
     visitor = Visitor(broker.as_user(service, USERS[service]))
     cms = await let_in(stack, "catalogue")
     strange = [topic.name for other in SERVICES if other != service for topic in OWN[other]]
-    for topic in (*strange, cms.topic):
-        assert (topic, await visitor.writes(topic)) == (topic, REFUSED)
-    assert await visitor.reads(PEOPLE.name) == REFUSED or service == "notifications"
+    assert await visitor.writes(*strange, cms.topic) == {REFUSED}
+    assert await visitor.may_read(PEOPLE.name) == (service == "notifications")
 
 
 async def test_to_migrate_again_and_side_by_side_changes_nothing(stack: Stack, broker: Guarded) -> None:
     before = {service: acls_of(broker, service) for service in SERVICES}
-    tried = await asyncio.gather(*(stack.attempt("migrate") for _ in range(3)))
-    assert [code for code, _, _ in tried] == [0, 0, 0]
+    tried = await asyncio.gather(*(stack.attempt("migrate") for _ in range(2)))
+    assert [code for code, _, _ in tried] == [0, 0]
     assert {service: acls_of(broker, service) for service in SERVICES} == before
 
 

@@ -19,7 +19,7 @@ from shared.runtime import Service
 from shared.settings import KafkaSettings
 from tests.clock import HandClock
 from tests.conftest import MakeUrl
-from tests.transport.conftest import Effects, StartService, fact, make_effects, service_of, subscription_of
+from tests.transport.conftest import Effects, StartService, fact, make_effects, make_service, subscription_of
 from tests.waiting import eventually
 
 HORIZON = timedelta(days=30)
@@ -272,7 +272,7 @@ async def test_a_stream_that_was_deleted_and_made_anew_is_filled_again_and_follo
     raw = await asyncpg.connect(url)
 
     def service() -> Service:
-        return service_of(kafka, url, subscription_of(Effects(), stream, name=stream.name))
+        return make_service(kafka, url, subscription_of(Effects(), stream, name=stream.name))
 
     first = service()
     async with first.running():

@@ -22,7 +22,7 @@ from shared.events.incidents import RecordDeadLettered
 from shared.events.notifications import NoticeSuppressed
 from shared.events.registration import EnrolmentCreated, EnrolmentEvent, SeatsChanged
 from shared.messaging.envelope import Envelope
-from shared.messaging.follow import Delivery
+from shared.messaging.follow import Delivery, newer
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,10 @@ async def note_enrolments(tx: Transaction, deliveries: Sequence[Delivery[Enrolme
     moved_on: set[UUID] = set()
     owed: list[Owed] = []
     created: list[Delivery[EnrolmentEvent]] = []
-    for each in deliveries:
+    sequences = {enrolment: sequence for enrolment, (sequence, _) in known.items()}
+    for each in newer(deliveries, sequences, lambda event: event.enrolment_id):
         event, sequence = each.event, each.envelope.sequence or 0
-        before_sequence, before = known.get(event.enrolment_id, (0, None))
-        if before is not None and sequence <= before_sequence:
-            continue
+        _, before = known.get(event.enrolment_id, (0, None))
         known[event.enrolment_id] = sequence, event.state
         newest[event.enrolment_id] = _copy(event, sequence)
         if before is not None:
@@ -66,12 +65,15 @@ async def note_enrolments(tx: Transaction, deliveries: Sequence[Delivery[Enrolme
         tx.after_commit(office.wake)
 
 
-async def note_workshop(tx: Transaction, event: WorkshopEvent, office: Office) -> None:
-    """Keep a workshop; owe those enrolled the news of a new date, and staff that of a workshop from outside."""
+async def note_workshop(tx: Transaction, event: WorkshopEvent, office: Office) -> bool:
+    """Keep a workshop; owe those enrolled the news of a new date, and staff that of a workshop from outside.
+
+    False, and nothing, where this is not newer than what is kept.
+    """
     cause = _cause(tx)
     news, before = await keep.keep_workshop(tx, event, cause.sequence or 0, office.wake)
     if not news:
-        return
+        return False
     if isinstance(event, WorkshopRescheduled):
         live = await copies.live_enrolments(tx.session, event.workshop_id, domain.LIVE)
         details = to_json({"before": before.sessions if before else []}).decode()
@@ -92,9 +94,10 @@ async def note_workshop(tx: Transaction, event: WorkshopEvent, office: Office) -
     elif isinstance(event, WorkshopScheduled) and event.publisher is not None:
         owed = _to_staff(tx, cause, Rule.OUTSIDE_WORKSHOP, office, event.workshop_id)
     else:
-        return
+        return True
     await owing.owe(tx.session, owed, tx.now)
     tx.after_commit(office.wake)
+    return True
 
 
 async def note_seats(tx: Transaction, deliveries: Sequence[Delivery[SeatsChanged]], office: Office) -> None:
@@ -102,14 +105,13 @@ async def note_seats(tx: Transaction, deliveries: Sequence[Delivery[SeatsChanged
     known = await copies.seats_before(tx.session, {each.event.workshop_id for each in deliveries})
     newest: dict[UUID, tuple[int, copies.Available]] = {}
     owed: list[Owed] = []
-    for each in deliveries:
+    sequences = {workshop: sequence for workshop, (sequence, _) in known.items()}
+    for each in newer(deliveries, sequences, lambda event: event.workshop_id):
         workshop, sequence = each.event.workshop_id, each.envelope.sequence or 0
         available: dict[str, int | None] = {
             way: count.available for way, count in each.event.seats.items() if count.capacity != 0
         }
         before = known.get(workshop)
-        if before is not None and before[0] >= sequence:
-            continue
         known[workshop] = newest[workshop] = (sequence, available)
         if full := domain.newly_full(before[1] if before else None, available):
             owed += _to_staff(tx, each.envelope, Rule.WORKSHOP_FULL, office, workshop, json.dumps({"full": full}))

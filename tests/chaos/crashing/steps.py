@@ -47,7 +47,7 @@ class Steps:
             self._before(asyncpg.Connection, method, lambda _, query, *__: statement(query))
         self._before(PreparedStatement, "fetch", lambda prepared, *_: statement(prepared.get_query()))
         self._before(aiokafka.AIOKafkaProducer, "start", lambda *_: "connect a producer")
-        self._before(aiokafka.AIOKafkaProducer, "send", lambda *_: "hand over a record")
+        self._before(aiokafka.AIOKafkaProducer, "send_batch", lambda *_: "hand over a batch")
         self._before(aiokafka.AIOKafkaConsumer, "commit", lambda *_: "commit offsets", self.acknowledged.set)
         self._before_mail_is_spoken_of()
 
