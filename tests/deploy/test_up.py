@@ -4,7 +4,6 @@ import asyncio
 import signal
 import socket
 import stat
-from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -144,22 +143,6 @@ def test_a_part_that_dies_is_started_again(stack: Up, name: str) -> None:
     url = stack.shown()["url"]
     until(lambda: status(f"{url}/api/registration/health/ready") == 200)
     until(lambda: status(f"{url}/workshops") == 200)
-
-
-async def test_a_broker_that_died_has_its_topics_again(stack: Up) -> None:
-    shown = stack.shown()
-    assert await topics(shown["kafka"]) >= ALL_TOPICS
-    psutil.Process(shown["processes"]["broker"]).kill()
-
-    def again() -> bool:
-        now = stack.shown()["processes"]
-        return all(now[name] != shown["processes"][name] for name in ("broker", "catalogue"))
-
-    await asyncio.to_thread(until, again)
-    for service in OWN:
-        ready = f"{shown['url']}/api/{service}/health/ready"
-        await asyncio.to_thread(until, partial(answers, ready))
-    assert await topics(shown["kafka"]) >= ALL_TOPICS
 
 
 def test_migrating_again_changes_nothing(stack: Up) -> None:
