@@ -1,7 +1,8 @@
 """HTTP for machines: parse, call one operation, answer."""
 
 from contextlib import AbstractAsyncContextManager
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from pydantic import PlainValidator, StringConstraints, WithJsonSchema
 
 from services.catalogue import operations
 from services.catalogue.domain import Bound, period
+from services.catalogue.rendering import calendar
 from services.catalogue.repository import EVERY, PUBLIC, Criteria, Position
 from services.catalogue.schemas import (
     Cancellation,
@@ -27,7 +29,8 @@ from shared.events.base import Language, Slug
 from shared.events.catalogue import Mode
 from shared.runtime import Service
 from shared.web.openapi import Refusals, refuses
-from shared.web.pagination import Page, Paged
+from shared.web.pages import Pages
+from shared.web.pagination import LARGEST_LIMIT, Instant, Page, Paged
 from shared.web.tokens import REFUSALS_TO_STAFF, Bearer, caller_of, require_staff
 
 router = APIRouter(tags=["workshops"])
@@ -51,6 +54,8 @@ DayOrMoment = Annotated[Bound, PlainValidator(_bound), WithJsonSchema({"type": "
 Words = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, Path(description="a workshop's id or slug")]
 Shown = WorkshopShown | WorkshopShownToStaff
+REMEMBERED = timedelta(days=31)
+"""How long a calendar shows what is over: someone looks up where it was."""
 FOR_STAFF = [Depends(require_staff)]
 FOR_ALL: dict[str, Any] = {"security": [{}]}
 """Nobody has to say who they are, but staff who do see more."""
@@ -76,7 +81,7 @@ def _criteria(  # noqa: PLR0913 - each is a parameter of the query
     q: Annotated[Words, Query(description="words of title, summary or place")] = "",
     since: Annotated[DayOrMoment | None, Query(alias="from", description="a session ends after this")] = None,
     until: Annotated[
-        Bound | None, Query(alias="to", description="a session begins before this, or on this day")
+        DayOrMoment | None, Query(alias="to", description="a session begins before this, or on this day")
     ] = None,
     theme: Slug | None = None,
     mode: Annotated[Mode | None, Query(description="a way of attending; a hybrid session has both")] = None,
@@ -115,11 +120,33 @@ async def list_workshops(
     request: Request, paging: Paged, staff: IsStaff, criteria: Annotated[Criteria, Depends(_criteria)]
 ) -> Page[Shown]:
     """List workshops in the order of their first session; staff see drafts and join links too."""
-    after = paging.after(tuple[datetime, UUID])
+    after = paging.after(tuple[Instant, UUID])
     async with transaction(request) as tx:
         rows = await operations.search(tx, criteria, Position(*after) if after else None, paging.rows)
     shown, following = paging.cut(rows, lambda row: (row.starts_at, row.workshop_id))
     return Page(items=[_show(row, staff=staff) for row in shown], next=following)
+
+
+@router.get(
+    "/workshops.ics",
+    response_class=Response,
+    openapi_extra=FOR_ALL,
+    responses={200: {"content": {"text/calendar": {"schema": {"type": "string"}}}}, **refuses(UNKNOWN_TOKEN)},
+)
+async def workshops_calendar(request: Request, criteria: Annotated[Criteria, Depends(_criteria)]) -> Response:
+    """Give the programme as a calendar to subscribe to: what is public, from a month ago on unless said otherwise."""
+    service: Service = request.app.state.service
+    pages: Pages = request.app.state.pages
+    translator = pages.translator(request)
+    since = criteria.since or service.clock() - REMEMBERED
+    public = replace(criteria, states=PUBLIC, since=since)
+    async with transaction(request) as tx:
+        rows = await operations.search(tx, public, None, LARGEST_LIMIT)
+    office = translator.localised(request.app.state.office.name)
+    url = str(service.settings.public_url).rstrip("/")
+    written = calendar(rows, office, url, service.clock(), translator)
+    headers = {"Content-Language": translator.language, "Vary": "Cookie, Accept-Language"}
+    return Response(written, headers=headers, media_type="text/calendar; charset=utf-8")
 
 
 @router.get("/workshops/{key}", openapi_extra=FOR_ALL, responses=refuses(UNKNOWN_TOKEN, UNKNOWN))

@@ -27,11 +27,12 @@ from shared.events.registration import SeatCount
 from shared.observability import origin
 from shared.runtime import Service
 from shared.web.openapi import Refusals, refuses
-from shared.web.pagination import LARGEST_LIMIT, Page, Paged
+from shared.web.pagination import LARGEST_LIMIT, Number, Page, Paged
 from shared.web.tokens import REFUSALS_TO_STAFF, Bearer, Staff, require_staff
 
 router = APIRouter(tags=["enrolments"])
 KEY = re.compile(r"[\x20-\x7e]{1,200}")
+WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -156,9 +157,9 @@ async def taking_part(
     accept: Annotated[str, Header(include_in_schema=False)] = "application/json",
 ) -> Response:
     """List a workshop's enrolments in the order of acceptance; whole as CSV where that is accepted."""
-    if "text/csv" in accept:
+    if _prefers_csv(accept):
         return Response(await _as_csv(request, workshop_id), media_type="text/csv; charset=utf-8")
-    (after,) = paging.after(tuple[int]) or (0,)
+    (after,) = paging.after(tuple[Number]) or (0,)
     async with _service(request).transaction() as tx:
         found = await operations.taking_part(tx, workshop_id, after, paging.rows)
     shown, following = paging.cut(found, lambda one: (one.enrolment.number,))
@@ -179,6 +180,16 @@ def _idempotency_key(request: Request) -> str | None:
     if key is not None and not KEY.fullmatch(key):
         raise Invalid("The key is not one.", [("Idempotency-Key", "must have 1 to 200 printable ASCII characters")])
     return key
+
+
+def _prefers_csv(accept: str) -> bool:
+    """Read an Accept header (RFC 9110, section 12.5.1): CSV is for who names it, unless JSON weighs more."""
+    weights = {"text/csv": 0.0, "application/json": 0.0}
+    for part in accept.lower().split(","):
+        media_type, *parameters = (each.strip() for each in part.split(";"))
+        weight = next((each.removeprefix("q=") for each in parameters if each.startswith("q=")), "1")
+        weights[media_type] = float(weight) if WEIGHT.fullmatch(weight) else 0.0
+    return 0 < weights["text/csv"] >= weights["application/json"]
 
 
 async def _as_csv(request: Request, workshop_id: UUID) -> str:

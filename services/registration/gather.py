@@ -14,8 +14,8 @@ Answer = TypeVar("Answer")
 
 SECONDS_TO_GATHER = 0.001
 MOST_TOGETHER = 200
-SECONDS_TO_ANSWER = 4.5
-"""Below the five seconds within which a caller hears that we cannot."""
+SECONDS_TO_ANSWER = 4.0
+"""Below what a request may take in all, lest its place in the batch outlive it."""
 
 
 class Gatherer(Generic[Asked, Answer]):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shared.events.topics import SERVICES
+from shared.messaging.dead_letters import KEY_HEADER
 from shared.messaging.envelope import JSON, LONGEST_NAME, SEQUENCE_DIGITS, STRUCTURED
 from shared.messaging.publishers import source_of
 
@@ -61,6 +62,9 @@ _MARKS: Json = {
 }
 
 
+_KEY: Json = {KEY_HEADER: {**TEXT, "description": "The key as it came, where it is too long to be the record's own."}}
+
+
 def of_facts() -> Json:
     """Describe the headers of what our services say."""
     return _described(_FACT, [name for name in _FACT if name not in _NOT_ALWAYS])
@@ -81,7 +85,7 @@ def of_structured_events() -> Json:
 def of_dead_letters() -> Json:
     """Describe what a dead letter's headers have beside those with which the record came."""
     words = "Beside these, all the headers with which the record came, as they were."
-    return {"type": "object", "description": words, "required": list(_MARKS), "properties": _MARKS}
+    return {"type": "object", "description": words, "required": list(_MARKS), "properties": {**_MARKS, **_KEY}}
 
 
 def envelope(data: Json) -> Json:

@@ -50,7 +50,7 @@ _INBOX = f"""
     DELETE FROM inbox WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM inbox
         WHERE at < :oldest
-          AND (outcome = 'done' OR (outcome IN ('refused', 'dead-lettered') AND {keeping.IS_FROM_OUTSIDE}))
+          AND (outcome IN ('done', 'stale') OR (outcome IN ('refused', 'dead-lettered') AND {keeping.IS_FROM_OUTSIDE}))
         LIMIT {BATCH}))
 """  # noqa: S608
 _DEAD_LETTERS = f"""

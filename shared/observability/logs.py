@@ -47,7 +47,9 @@ def configure_logs(style: Literal["json", "console"], service: str, to: BinaryIO
     root.handlers = [_Libraries(structlog.BytesLogger(file), written)]
     root.setLevel(logging.INFO)
     for name, level in QUIET.items():
-        logging.getLogger(name).setLevel(level)
+        library = logging.getLogger(name)
+        library.setLevel(level)
+        library.handlers, library.propagate = [], True  # FastStream writes lines of its own making
 
 
 def where(error: BaseException) -> str:

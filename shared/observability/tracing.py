@@ -5,7 +5,7 @@ A span never has an exception's text, a path, a statement or a value in it: any 
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Literal, Protocol
 
@@ -58,14 +58,25 @@ class _Recording:
 class _Unrecorded:
     """What stands for a span where none is recorded."""
 
+    __slots__ = ("traceparent",)
+
     def __init__(self, traceparent: str | None) -> None:
         self.traceparent = traceparent
+
+    def __enter__(self) -> Span:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        """Do nothing."""
 
     def note(self, attributes: dict[str, Value], name: str | None = None) -> None:
         """Do nothing."""
 
     def end(self, error: str | None = None) -> None:
         """Do nothing."""
+
+
+_NOTHING = _Unrecorded(None)
 
 
 def record_with(recorder: Recorder | None) -> None:
@@ -78,19 +89,32 @@ def recorder() -> Recorder | None:
     return _Recording.recorder
 
 
-@contextmanager
 def span(
     name: str,
     attributes: dict[str, Value] | None = None,
     *,
     kind: Kind = "internal",
     links: Iterable[str] = (),
-) -> Iterator[Span]:
+) -> AbstractContextManager[Span]:
     """Record what goes on inside, as part of where it comes from; what happens inside comes from this span."""
-    source, recording = origin(), _Recording.recorder
-    if recording is None:
-        yield _Unrecorded(source.traceparent)
-        return
+    if (recording := _Recording.recorder) is None:
+        return _Unrecorded(origin().traceparent)
+    return _recorded(recording, name, attributes, kind, links)
+
+
+def part(name: str) -> AbstractContextManager[object]:
+    """Record a part of what goes on already; nothing where that is not recorded. Nothing inside comes from it."""
+    recording = _Recording.recorder
+    if recording is None or (parent := origin().traceparent) is None:
+        return _NOTHING
+    return _recorded_part(recording, name, parent)
+
+
+@contextmanager
+def _recorded(
+    recording: Recorder, name: str, attributes: dict[str, Value] | None, kind: Kind, links: Iterable[str]
+) -> Iterator[Span]:
+    source = origin()
     begun = recording.start(name, kind=kind, parent=source.traceparent, links=links, attributes=attributes)
     error: str | None = None
     try:
@@ -104,13 +128,8 @@ def span(
 
 
 @contextmanager
-def part(name: str) -> Iterator[None]:
-    """Record a part of what goes on already; nothing where that is not recorded. Nothing inside comes from it."""
-    source, recording = origin(), _Recording.recorder
-    if recording is None or source.traceparent is None:
-        yield
-        return
-    begun = recording.start(name, kind="client", parent=source.traceparent)
+def _recorded_part(recording: Recorder, name: str, parent: str) -> Iterator[None]:
+    begun = recording.start(name, kind="client", parent=parent)
     error: str | None = None
     try:
         yield

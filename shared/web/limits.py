@@ -1,5 +1,6 @@
-"""What a request is held to before any of our code reads it: a size, a pace."""
+"""What a request is held to before any of our code reads it: a size, a time, a pace."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,8 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.errors import Problem
 
 LARGEST_BODY = 256 * 1024
+SECONDS_TO_ANSWER = 4.2
+"""Within five seconds a caller who wants something done hears that it cannot be, whatever hangs."""
 MOST_ADDRESSES = 10_000
 """Addresses remembered; past that, who asked longest ago is forgotten."""
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods by which nothing is changed (RFC 9110, section 9.2.1)."""
 
 
 class TooManyRequests(Problem):
@@ -55,6 +60,32 @@ class BodyLimit:
 
     def _refusal(self) -> HTTPException:
         return HTTPException(413, f"The body is larger than {self._largest} bytes.")
+
+
+class TimeLimit:
+    """Gives up (TimeoutError) what is asked to be done, `seconds` after the last of the request that was read.
+
+    What only reads is not held to it: a long list takes its time.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float = SECONDS_TO_ANSWER) -> None:
+        self._app = app
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on for as long as it may take."""
+        if scope["type"] != "http" or scope["method"] in SAFE:
+            await self._app(scope, receive, send)
+            return
+        now = asyncio.get_running_loop().time
+        async with asyncio.timeout(self._seconds) as limit:
+
+            async def read() -> Message:
+                message = await receive()
+                limit.reschedule(now() + self._seconds)
+                return message
+
+            await self._app(scope, read, send)
 
 
 @dataclass(slots=True)

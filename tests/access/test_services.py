@@ -1,6 +1,7 @@
 """Each service is a user of its own, who writes its own streams and reads what it follows; it does its work so."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -70,3 +71,13 @@ async def test_a_workshop_that_staff_put_on_offer_is_on_the_stream(stack: Stack)
     made: Workshop = await stack.offer(workshop())
     keys = [record.key for record in await stack.bus.records(WORKSHOPS.name)]
     assert str(made.id).encode() in keys
+
+
+async def test_a_service_says_again_what_it_has_said_as_the_user_that_it_is(stack: Stack) -> None:
+    made: Workshop = await stack.offer(workshop())
+    asked = ("events", "replay", "--service", "catalogue", "--topic", WORKSHOPS.name, "--json")
+    counted = json.loads(await stack.convoca(*asked, "--dry-run"))
+    done = json.loads(await stack.convoca(*asked))
+    assert done == counted | {"dry_run": False}
+    mine = [each for each in await stack.bus.records(WORKSHOPS.name) if each.key == str(made.id).encode()]
+    assert [each.header("ce_id") for each in mine] == [mine[0].header("ce_id")] * 2

@@ -6,6 +6,7 @@ import logging
 import secrets
 import sys
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from tests.chaos import storm, table, world
@@ -27,18 +28,25 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, help="so many, from 1 on")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each storm rages (%(default).0f)")
     parser.add_argument("--parts", choices=("embedded", "containers"), default="embedded")
+    parser.add_argument(
+        "--same", action="store_true", help="all over one system: quicker, and each bears what was before"
+    )
+    parser.add_argument("--only", nargs="+", default=(), metavar="FAULT", help="as the table names them; else all")
     parser.add_argument("--keep", type=Path, help="a folder for the logs of storms that broke a promise")
     return parser.parse_args()
 
 
-async def one(seed: int, options: argparse.Namespace) -> Account:
-    """Let one storm rage over a world of its own."""
-    with tempfile.TemporaryDirectory(prefix="convoca-chaos-") as folder:
-        async with world.running(Path(folder), options.parts) as whole:
-            account = await storm.rage(whole, seed, options.seconds)
-        if options.keep and not account.good:
-            table.keep_logs(whole.logs, options.keep / f"{options.parts}-{seed}")
-        return account
+async def storms(wanted: list[int], options: argparse.Namespace) -> AsyncIterator[Account]:
+    """Let one storm after another rage, each over a world of its own, or all over the same."""
+    each_time = [wanted] if options.same else [[seed] for seed in wanted]
+    for those in each_time:
+        with tempfile.TemporaryDirectory(prefix="convoca-chaos-") as folder:
+            async with world.running(Path(folder), options.parts) as whole:
+                for seed in those:
+                    account = await storm.rage(whole, seed, options.seconds, options.only)
+                    if options.keep and not account.good:
+                        table.keep_logs(whole.logs, options.keep / f"{options.parts}-{seed}")
+                    yield account
 
 
 async def main() -> int:
@@ -48,8 +56,7 @@ async def main() -> int:
     wanted = options.seed or (list(range(1, options.seeds + 1)) if options.seeds else [secrets.randbelow(10**6)])
     accounts = []
     sys.stdout.write(f"{table.HEAD}\n")
-    for seed in wanted:
-        account = await one(seed, options)
+    async for account in storms(wanted, options):
         accounts.append(account)
         sys.stdout.write(f"{table.line(account)}\n")
         sys.stdout.flush()

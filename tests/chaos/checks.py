@@ -46,7 +46,10 @@ class Findings:
 
 
 def hold(ledger: Ledger, seen: Seen) -> Findings:
-    """Hold the ledger against what was seen."""
+    """Hold the ledger against what was seen; counted is what this storm was about."""
+    of_this_storm = set(map(str, ledger.workshops))
+    notices = [each for each in seen.notices if str(each["workshop_id"]) in of_this_storm]
+    mails = Counter(_notice_of(each.message_id) for each in seen.mails)
     return Findings(
         lost=[*_enrolments_lost(ledger, seen), *_messages_lost(seen), *_notices_lost(seen), *_mails_lost(ledger, seen)],
         twice=[*_enrolments_twice(seen), *_steps_twice(seen), *_mails_twice(seen)],
@@ -58,10 +61,10 @@ def hold(ledger: Ledger, seen: Seen) -> Findings:
             *_not_as_they_came(ledger, seen),
             *([f"{seen.dead_letters} dead letters"] if seen.dead_letters else []),
         ],
-        events=len(seen.said),
-        enrolments=len(seen.enrolments),
-        mails=len(seen.mails),
-        uncertain=sum(each["state"] == "uncertain" for each in seen.notices),
+        events=sum(said.data.get("workshop_id") in of_this_storm for said in seen.said),
+        enrolments=sum(str(each["workshop_id"]) in of_this_storm for each in seen.enrolments),
+        mails=sum(mails[str(each["notice_id"])] for each in notices),
+        uncertain=sum(each["state"] == "uncertain" for each in notices),
     )
 
 

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
 from functools import partial
 from random import Random
 
@@ -25,9 +26,9 @@ Fault = Callable[[Random], Awaitable[None]]
 
 
 class Faults:
-    """The faults of one storm, drawn by `luck`: each kind once before any comes again."""
+    """The faults of one storm, drawn by `luck`: each kind once before any comes again; `only` those, if any."""
 
-    def __init__(self, world: World, luck: Random) -> None:
+    def __init__(self, world: World, luck: Random, only: Collection[str] = ()) -> None:
         self._world = world
         self._luck = luck
         self._deck: list[str] = []
@@ -49,20 +50,30 @@ class Faults:
         }
         if not world.ground.broker.forgets:
             self.kinds["kill the broker"] = partial(self._end, "the broker", world.ground.broker, politely=False)
+        if only:
+            self.kinds = {kind: fault for kind, fault in self.kinds.items() if kind in only}
 
     async def strike(self) -> None:
-        """Let the next fault happen, to its end."""
+        """Let the next fault happen, to its end; one for a part that is down or frozen already is passed over."""
         if not self._deck:
             self._deck = list(self.kinds)
             self._luck.shuffle(self._deck)
         kind, luck = self._deck.pop(), Random(self._luck.random())  # noqa: S311 - to be repeated, not to be secret
-        self.done[kind] += 1
-        await self.kinds[kind](luck)
+        with contextlib.suppress(_PassedOver):
+            await self.kinds[kind](luck)
+            self.done[kind] += 1
 
     def heal(self) -> None:
         """Set right what faults leave behind: the clocks."""
         for each in self._world.replicas.values():
             each.step_clock(0)
+
+    @asynccontextmanager
+    async def _alone_with(self, part: str) -> AsyncIterator[None]:
+        if self._busy[part].locked():
+            raise _PassedOver
+        async with self._busy[part]:
+            yield
 
     async def _kill(self, service: str, luck: Random) -> None:
         luck.choice(self._world.of(service)).signal(signal.SIGKILL)
@@ -79,7 +90,7 @@ class Faults:
             replica.signal(signal.SIGCONT)
 
     async def _freeze(self, name: str, part: Part, luck: Random) -> None:
-        async with self._busy[name]:
+        async with self._alone_with(name):
             await part.freeze()
             try:
                 await _a_while(luck, LONGEST_FREEZE)
@@ -87,7 +98,7 @@ class Faults:
                 await part.thaw()
 
     async def _end(self, name: str, part: Part, luck: Random, *, politely: bool) -> None:
-        async with self._busy[name]:
+        async with self._alone_with(name):
             await part.end(politely=politely)
             try:
                 await _a_while(luck, LONGEST_ABSENCE)
@@ -96,7 +107,7 @@ class Faults:
 
     async def _end_sessions(self, _: Random) -> None:
         """Have PostgreSQL throw all services out."""
-        async with self._busy["PostgreSQL"]:
+        async with self._alone_with("PostgreSQL"):
             connection = await asyncpg.connect(self._world.databases["registration"])
             try:
                 await connection.execute(
@@ -128,6 +139,10 @@ class Faults:
                     await bus.producer.send_and_wait(
                         topic, each.value, each.key, headers=list(each.headers), partition=each.partition
                     )
+
+
+class _PassedOver(Exception):  # noqa: N818 - no error
+    """There is nothing there that this could happen to."""
 
 
 async def _a_while(luck: Random, longest: float) -> None:

@@ -1,6 +1,7 @@
 """When it is over: everything that was begun has come to its end, by itself, within a bound."""
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -22,6 +23,7 @@ FOLLOWED = {
     "registration": (WORKSHOPS, JOINING),
     "notifications": (WORKSHOPS, JOINING, PEOPLE, ENROLMENTS, SEATS),
 }
+INBOUND_REQUESTS = "registration.inbound.registration"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Left = Mapping[str, int]
 
@@ -46,16 +48,19 @@ async def comes(world: World, ledger: Ledger, answered: "asyncio.Task[None]", se
         async with asyncio.timeout(seconds), AsyncExitStack() as at_end:
             await asyncio.shield(answered)
             databases = {name: await _connected(url, at_end) for name, url in world.databases.items()}
-            at_rest = time.monotonic()
             http = await at_end.enter_async_context(httpx.AsyncClient(trust_env=False))
-            taken = -1.0
-            while time.monotonic() - at_rest < SECONDS_OF_QUIET:
+            quiet_since: float | None = None
+            taken = math.nan
+            while quiet_since is None or time.monotonic() - quiet_since < SECONDS_OF_QUIET:
                 await asyncio.sleep(EVERY)
+                before, looked = taken, time.monotonic()
                 left = {what: number for what, number in (await _left(databases, ledger)).items() if number}
                 left |= {f"{name} not ready": 1 for name, each in world.replicas.items() if not await each.ready()}
-                before, taken = taken, await _records_taken(world, http)
+                taken = await _records_taken(world, http)
                 if left or before != taken:
-                    at_rest = time.monotonic()
+                    quiet_since = None
+                elif quiet_since is None:
+                    quiet_since = looked
     except TimeoutError:
         waiting = "requests without an answer" if not answered.done() else str(left or "consumers that never rest")
         message = f"after {seconds:.0f} s there are still {waiting}"
@@ -64,25 +69,20 @@ async def comes(world: World, ledger: Ledger, answered: "asyncio.Task[None]", se
 
 
 async def _left(databases: Mapping[str, Connection], ledger: Ledger) -> Left:
-    """Count what has not come to its end."""
-    left: dict[str, int] = {}
-    for service in SERVICES:
-        left[f"{service}: messages to send"] = await databases[service].fetchval(_TO_SEND)
-        left[f"{service}: events that wait"] = await databases[service].fetchval(_WAITING)
-    left["notices owed"] = await databases["notifications"].fetchval(_OWED)
-    for service, topics in FOLLOWED.items():
-        for topic in topics:
-            owner = databases[topic.name.partition(".")[0]]
-            said = {
-                row["event_id"] for row in await owner.fetch("SELECT event_id FROM outbox WHERE topic = $1", topic.name)
-            }
-            left[f"{service}: behind on {topic.name}"] = len(
-                said - await _taken(databases[service], f"{service}.{topic.name}")
-            )
+    """Count what has not come to its end, from the source down: what has passed one look is met by the next."""
     asked = {each.key for each in ledger.by_bus if each.accepted is not None}
-    left["registration: behind on what was asked"] = len(
-        asked - await _taken(databases["registration"], "registration.inbound.registration")
-    )
+    left = {"requests that were not taken": len(asked - await _taken(databases["registration"], INBOUND_REQUESTS))}
+    for service in SERVICES:
+        database = databases[service]
+        for topic in FOLLOWED.get(service, ()):
+            owner = databases[topic.name.partition(".")[0]]
+            rows = await owner.fetch("SELECT event_id FROM outbox WHERE topic = $1", topic.name)
+            behind = {row["event_id"] for row in rows} - await _taken(database, f"{service}.{topic.name}")
+            left[f"messages on {topic.name} that {service} has not taken"] = len(behind)
+        left[f"events that wait in {service}"] = await database.fetchval(_WAITING)
+        if service == "notifications":
+            left["notices that are owed"] = await database.fetchval(_OWED)
+        left[f"messages that {service} has to send"] = await database.fetchval(_TO_SEND)
     return left
 
 
@@ -97,7 +97,7 @@ async def _records_taken(world: World, http: httpx.AsyncClient) -> float:
         try:
             answer = await http.get(f"{each.url}/api/{each.service}/metrics")
         except httpx.TransportError:
-            return -1.0
+            return math.nan  # equal to nothing, itself neither
         families = text_string_to_metric_families(answer.text)
         samples = (sample for family in families for sample in family.samples)
         total += sum(sample.value for sample in samples if sample.name == "convoca_events_total")

@@ -16,7 +16,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from deploy.embedded.folder import SERVICES
 from deploy.kafka.services import FOLLOWERS
 from shared.events.topics import OWN, dead_letters
-from tests.deploy.running import Up, convoca, status, until
+from tests.deploy.conftest import Command
+from tests.deploy.running import Up, convoca, convoca_here, status, until
 from tests.system.offers import workshop
 from tests.system.people import Person, request
 
@@ -98,6 +99,12 @@ class Reader:
         return [TopicPartition(name, number) for name in names for number in range(known[name])]
 
 
+async def topics(servers: str) -> set[str]:
+    """Name the topics that there are."""
+    async with Reader(servers) as reader:
+        return set(await reader.consumer.topics())
+
+
 def taken(stack: Up) -> None:
     until(lambda: asyncio.run(all_was_taken(stack.shown())))
 
@@ -107,10 +114,10 @@ def mails_to(stack: Up, person: Person) -> int:
     return len([mail for mail in mails if mail["to"] == person.address])
 
 
-def replay(stack: Up, *options: str) -> dict[str, Any]:
-    run = convoca("events", "replay", "--json", *options, folder=stack.folder)
-    assert run.returncode == 0, run.stderr
-    answer: dict[str, Any] = json.loads(run.stdout)
+def replay(command: Command, *options: str) -> dict[str, Any]:
+    code, out, said = command("events", "replay", "--json", *options)
+    assert code == 0, said
+    answer: dict[str, Any] = json.loads(out)
     return answer
 
 
@@ -139,6 +146,7 @@ def test_a_broker_that_lost_everything_is_filled_again_and_nobody_is_told_twice(
     for service in SERVICES:
         until(partial(_is_ready, shown["url"], service))
     taken(stack)
+    assert asyncio.run(topics(shown["kafka"])) >= {topic.name for own in OWN.values() for topic in own}
     assert asyncio.run(newest(shown["kafka"])) == lay
     assert asyncio.run(state(shown["databases"])) == kept
     assert mails_to(stack, person) == 1
@@ -148,14 +156,16 @@ def _is_ready(url: str, service: str) -> bool:
     return status(f"{url}/api/{service}/health/ready") == httpx.codes.OK
 
 
-def test_a_replay_sends_what_it_has_counted_and_nobody_is_told_twice(stack: Up, person: Person) -> None:
+def test_a_replay_sends_what_it_has_counted_and_nobody_is_told_twice(
+    stack: Up, command: Command, person: Person
+) -> None:
     shown = stack.shown()
     kept, lay = asyncio.run(state(shown["databases"])), asyncio.run(newest(shown["kafka"]))
     for service, topic in (("registration", None), ("catalogue", "catalogue.workshops"), ("notifications", None)):
         asked = ("--service", service, *(("--topic", topic) if topic else ()))
-        counted = replay(stack, *asked, "--dry-run")
+        counted = replay(command, *asked, "--dry-run")
         assert counted["messages"] > 0
-        done = replay(stack, *asked)
+        done = replay(command, *asked)
         assert done == {**counted, "dry_run": False}
     taken(stack)
     assert asyncio.run(newest(shown["kafka"])) == lay
@@ -173,8 +183,11 @@ def test_a_replay_sends_what_it_has_counted_and_nobody_is_told_twice(stack: Up, 
         ("--topic", "dead-letters.catalogue"),
     ],
 )
-def test_what_is_asked_wrongly_ends_with_2_and_one_line_that_says_so(tmp_path: Path, wrong: tuple[str, str]) -> None:
-    run = convoca("events", "replay", "--service", "catalogue", *wrong, folder=tmp_path)
-    assert (run.returncode, run.stdout) == (2, "")
-    [line] = run.stderr.splitlines()
+def test_what_is_asked_wrongly_ends_with_2_and_one_line_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: tuple[str, str]
+) -> None:
+    asked = ("events", "replay", "--service", "catalogue", *wrong)
+    code, out, said = convoca_here(monkeypatch, *asked, folder=tmp_path)
+    assert (code, out) == (2, "")
+    [line] = said.splitlines()
     assert wrong[1] in line

@@ -57,6 +57,17 @@ def test_of_what_libraries_log_the_text_of_an_exception_is_left_out(written: io.
     assert SECRET.encode() not in written.getvalue()
 
 
+def test_a_library_that_writes_lines_of_its_own_making_no_longer_does(written: io.BytesIO) -> None:
+    library = logging.getLogger("faststream")
+    own = io.StringIO()
+    library.addHandler(logging.StreamHandler(own))
+    library.propagate = False
+    configure_logs("json", "registration", written)
+    library.warning("Auto create topics is disabled.")
+    assert own.getvalue() == ""
+    assert [line["logger"] for line in lines(written)] == ["faststream"]
+
+
 async def test_an_exception_that_nobody_fetched_is_told_of_without_its_text(written: io.BytesIO) -> None:
     failed = asyncio.get_running_loop().create_future()
     failed.set_exception(ValueError(SECRET))

@@ -22,7 +22,7 @@ from shared.events.topics import OWN, Topic
 from shared.messaging import topics
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Record, seal
-from shared.messaging.follow import PATIENCE, Followers, Stale, Subscription
+from shared.messaging.follow import PATIENCE, Delivery, Followers, Stale, Subscription
 from shared.runtime import Service
 from shared.settings import KafkaSettings, ServiceSettings
 from tests.brokers import Parts
@@ -100,6 +100,14 @@ class Rig:
 
         rows = await self.rows("SELECT * FROM outbox WHERE topic LIKE 'dead-letters.%' ORDER BY id")
         return [Record(row.topic, 0, row.id, row.key, row.payload, unpack_headers(row.headers)) for row in rows]
+
+
+async def note_many(deliveries: Sequence[Delivery[OrganisationRegistered]], tx: Transaction) -> None:
+    """Have the effects of many events at once."""
+    await tx.session.execute(
+        text("INSERT INTO effects (name) SELECT * FROM unnest(CAST(:names AS text[]))"),
+        {"names": [each.event.name for each in deliveries]},
+    )
 
 
 def subscription_of(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 import pytest_asyncio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
@@ -19,7 +19,12 @@ from shared.messaging.follow import Delivery, Followers, newer
 from tests.transport.conftest import Rig, record_of, with_headers
 
 KEYS = [UUID(int=number) for number in range(1, 4)]
-CHANCES = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+CHANCES = settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a stream is short enough to be read as it was drawn
+)
 KINDS = ("good", "good", "good", "unreadable", "invalid", "not-yet", "refused", "bug")
 
 

@@ -307,6 +307,16 @@ async def make_anew(kafka: KafkaSettings, stream: Topic) -> None:
     await topics.ensure(kafka, [stream])
 
 
+async def test_one_can_tell_whether_anybody_sends(outbox: Outbox, start_service: StartService) -> None:
+    assert not await replay.somebody_sends(outbox.raw)
+    await start_service(url=outbox.store.engine.url.render_as_string(hide_password=False).replace("+asyncpg", ""))
+
+    async def somebody_does() -> bool:
+        return await replay.somebody_sends(outbox.raw)
+
+    await eventually(somebody_does, "the service to lead")
+
+
 async def test_a_replay_is_done_after_a_crash_between_its_beginning_and_its_end(
     following: Following, kafka: KafkaSettings, start_service: StartService
 ) -> None:
