@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 REQUIREMENTS := shared/requirements.txt $(wildcard services/*/requirements.txt) deploy/requirements.txt tests/requirements.txt
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-kafka lint contracts bench constraints
+.PHONY: help setup demo test test-kafka chaos lint contracts bench constraints
 
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,6 +31,10 @@ test: setup ## every suite, on PostgreSQL and a Kafka-protocol broker from wheel
 
 test-kafka: setup ## transport, journeys, chaos and access on Apache Kafka and PostgreSQL in containers (needs an engine)
 	$(BIN)/pytest --parts=containers tests/access tests/transport tests/chaos tests/system $(ARGS)
+
+chaos: setup ## a storm of faults and its account; SEED=7 or 1..20, SEEDS=20, SECONDS=15, PARTS=embedded or containers
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
+	  $(if $(SECONDS),--seconds $(SECONDS)) $(if $(PARTS),--parts $(PARTS)) $(ARGS)
 
 lint: setup ## style, types, floors
 	$(BIN)/ruff check

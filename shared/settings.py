@@ -90,6 +90,7 @@ class ServiceSettings(KafkaSettings):
     host: str = "127.0.0.1"
     port: PositiveInt = 8000
     log: Literal["json", "console"] = "json"
+    otlp_endpoint: AnyHttpUrl | None = None
     replay_on_start: bool = False
     replay_days: PositiveInt = REPLAY_DAYS
 

@@ -2,20 +2,25 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from deploy.embedded import postgres, programs
 from deploy.embedded.folder import LOOPBACK, Folder
 from deploy.embedded.processes import Child, Program, listens
+from tests.deploy.running import free_port
+
+if TYPE_CHECKING:
+    from testcontainers.core.container import DockerContainer
 
 KAFKA_IMAGE = os.environ.get("KAFKA_IMAGE", "apache/kafka:4.3.1")
 POSTGRES_IMAGE = os.environ.get("POSTGRES_IMAGE", "postgres:18")
+PASSWORD = "only-for-tests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ async def embedded(root: Path) -> AsyncIterator[Parts]:
     secrets = folder.secrets()
     cluster = postgres.Cluster(folder.postgres, addresses.ports["postgres"], secrets, account)
     children: list[Child] = []
-    behind, wired = _free_port(), _free_port()
+    behind, wired = free_port(), free_port()
     try:
         await cluster.make()
         broker = programs.broker(addresses)
@@ -96,10 +101,17 @@ def require_engine() -> None:
 def containers() -> Iterator[Parts]:
     """Run Apache Kafka and PostgreSQL in containers; ends the run with one line where no engine answers."""
     require_engine()
+    # Kafka tells its clients where it is, so the ports must be known before it starts.
+    port, behind, wired = free_port(), free_port(), free_port()
+    with apache_kafka(port, behind, wired), postgres_in_a_container() as url:
+        yield Parts(f"{LOOPBACK}:{port}", url, embedded=False, kafka_behind_wire=behind, wired_port=wired)
+
+
+def apache_kafka(port: int, behind: int, wired: int) -> "DockerContainer":
+    """Describe a container with Apache Kafka at two ports of the loopback; `behind` sends its clients to `wired`."""
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only this run needs an engine
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
 
-    port, behind, wired = _free_port(), _free_port(), _free_port()
     kafka = (
         DockerContainer(KAFKA_IMAGE)
         .with_envs(
@@ -126,28 +138,25 @@ def containers() -> Iterator[Parts]:
     )
     # Nobody but this machine reaches it; the engine takes an address here, the library's types do not know it.
     kafka.ports = {"9092/tcp": (LOOPBACK, port), "9094/tcp": (LOOPBACK, behind)}  # type: ignore[dict-item]
-    with kafka, postgres_in_a_container() as url:
-        yield Parts(f"{LOOPBACK}:{port}", url, embedded=False, kafka_behind_wire=behind, wired_port=wired)
+    return kafka
 
 
 @contextmanager
 def postgres_in_a_container() -> Iterator[str]:
     """Run PostgreSQL in a container, and give a superuser's address without a database."""
+    with postgresql() as database:
+        yield f"postgresql://postgres:{PASSWORD}@{LOOPBACK}:{database.get_exposed_port(5432)}"
+
+
+def postgresql(port: int | None = None) -> "DockerContainer":
+    """Describe a container with PostgreSQL on a port of the loopback, any where none is named."""
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only this run needs an engine
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
 
     database = (
         DockerContainer(POSTGRES_IMAGE)
-        .with_env("POSTGRES_PASSWORD", "only-for-tests")
+        .with_env("POSTGRES_PASSWORD", PASSWORD)
         .waiting_for(LogMessageWaitStrategy("database system is ready to accept connections", times=2))
     )
-    database.ports = {"5432/tcp": (LOOPBACK, None)}  # type: ignore[dict-item]  # as above
-    with database:
-        yield f"postgresql://postgres:only-for-tests@{LOOPBACK}:{database.get_exposed_port(5432)}"
-
-
-def _free_port() -> int:
-    # Kafka tells its clients where it is, so the port must be known before it starts.
-    with socket.socket() as held:
-        held.bind((LOOPBACK, 0))
-        return int(held.getsockname()[1])
+    database.ports = {"5432/tcp": (LOOPBACK, port)}  # type: ignore[dict-item]  # as above
+    return database

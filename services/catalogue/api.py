@@ -27,8 +27,7 @@ from shared.events.base import Language, Slug
 from shared.events.catalogue import Mode
 from shared.runtime import Service
 from shared.web.openapi import Refusals, refuses
-from shared.web.pagination import Page, Paged
-from shared.web.problems import reference
+from shared.web.pagination import Instant, Page, Paged
 from shared.web.tokens import REFUSALS_TO_STAFF, Bearer, caller_of, require_staff
 
 router = APIRouter(tags=["workshops"])
@@ -77,7 +76,7 @@ def _criteria(  # noqa: PLR0913 - each is a parameter of the query
     q: Annotated[Words, Query(description="words of title, summary or place")] = "",
     since: Annotated[DayOrMoment | None, Query(alias="from", description="a session ends after this")] = None,
     until: Annotated[
-        Bound | None, Query(alias="to", description="a session begins before this, or on this day")
+        DayOrMoment | None, Query(alias="to", description="a session begins before this, or on this day")
     ] = None,
     theme: Slug | None = None,
     mode: Annotated[Mode | None, Query(description="a way of attending; a hybrid session has both")] = None,
@@ -106,9 +105,9 @@ def bounds(request: Request, since: Bound | None, until: Bound | None) -> tuple[
 
 
 def transaction(request: Request) -> AbstractAsyncContextManager[Transaction]:
-    """Open the transaction of a request; what it says carries the request's correlation id."""
+    """Open the transaction of a request."""
     service: Service = request.app.state.service
-    return service.transaction(correlation_id=reference(request))
+    return service.transaction()
 
 
 @router.get("/workshops", openapi_extra=FOR_ALL, responses=refuses(UNKNOWN_TOKEN))
@@ -116,7 +115,7 @@ async def list_workshops(
     request: Request, paging: Paged, staff: IsStaff, criteria: Annotated[Criteria, Depends(_criteria)]
 ) -> Page[Shown]:
     """List workshops in the order of their first session; staff see drafts and join links too."""
-    after = paging.after(tuple[datetime, UUID])
+    after = paging.after(tuple[Instant, UUID])
     async with transaction(request) as tx:
         rows = await operations.search(tx, criteria, Position(*after) if after else None, paging.rows)
     shown, following = paging.cut(rows, lambda row: (row.starts_at, row.workshop_id))

@@ -9,6 +9,7 @@ from services.notifications import api
 from services.notifications.clients import SmtpPost
 from services.notifications.operations.owe import Office
 from services.notifications.rendering.letter import Paper
+from services.notifications.repository import depths
 from services.notifications.sender import Sender
 from services.notifications.settings import Settings
 from services.notifications.subscribers import followers
@@ -29,6 +30,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     paper = Paper(office, settings.mail_from.email, str(settings.public_url).rstrip("/"), Links(settings.secret_keys))
     sender = Sender(service.database, clock, SmtpPost(settings.smtp), paper, pages.catalogues, woken)
     service.loops.append(Loop("sender", sender.run))
+    service.watch_database("notices", depths.read, depths.GAUGES)
     app = application(service)
     app.state.pages = pages
     app.include_router(api.router, prefix="/api/notifications")

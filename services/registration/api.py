@@ -24,9 +24,10 @@ from services.registration.schemas import (
 )
 from shared.errors import Forbidden, Invalid, Problem, Unauthorised
 from shared.events.registration import SeatCount
+from shared.observability import origin
 from shared.runtime import Service
 from shared.web.openapi import Refusals, refuses
-from shared.web.pagination import LARGEST_LIMIT, Page, Paged
+from shared.web.pagination import LARGEST_LIMIT, Number, Page, Paged
 from shared.web.tokens import REFUSALS_TO_STAFF, Bearer, Staff, require_staff
 
 router = APIRouter(tags=["enrolments"])
@@ -94,7 +95,7 @@ async def enrol(request: Request, body: EnrolmentRequest) -> Response:
     """Ask for a seat: the answer says whether it is confirmed, waits in the queue or awaits approval."""
     desk = _desk(request)
     await desk.rate_limit(request)
-    outcome = await desk.enrol(Keyed(Asked(body.workshop_id, body), _idempotency_key(request)))
+    outcome = await desk.enrol(Keyed(Asked(body.workshop_id, body, cause=origin()), _idempotency_key(request)))
     if isinstance(outcome, Problem):
         raise outcome
     answer = EnrolmentAccepted.of(outcome, desk.manage_url(outcome.enrolment_id))
@@ -157,7 +158,7 @@ async def taking_part(
     """List a workshop's enrolments in the order of acceptance; whole as CSV where that is accepted."""
     if "text/csv" in accept:
         return Response(await _as_csv(request, workshop_id), media_type="text/csv; charset=utf-8")
-    (after,) = paging.after(tuple[int]) or (0,)
+    (after,) = paging.after(tuple[Number]) or (0,)
     async with _service(request).transaction() as tx:
         found = await operations.taking_part(tx, workshop_id, after, paging.rows)
     shown, following = paging.cut(found, lambda one: (one.enrolment.number,))

@@ -15,11 +15,11 @@ from pydantic import ValidationError
 from shared.database import Database, Transaction, passes
 from shared.errors import Problem
 from shared.events.base import Event
-from shared.messaging import dead_letters, inbox, parking, publishers
+from shared.messaging import dead_letters, inbox, parking, publishers, seen
 from shared.messaging.dead_letters import LONGEST_DETAIL, Fault
 from shared.messaging.envelope import Envelope, Record, Unreadable, pack_headers, unseal
 from shared.messaging.follow import Delivery, Refused, Stale, Subscription, Verdict, Waits, verdict_on
-from shared.observability import EVENTS, where
+from shared.observability import EVENTS, RETRIES, where
 
 log = structlog.get_logger()
 TRIES = 3
@@ -126,6 +126,10 @@ class Consumer:
             return replace(letter, fault=Fault("invalid", _printable(detail)))
 
     async def _together(self, opened: Sequence[Opened]) -> None:
+        with seen.batch(self.subscription.name, [each.envelope for each in opened]) as envelopes:
+            await self._in_one_transaction([_as_seen(*pair) for pair in zip(opened, envelopes, strict=True)])
+
+    async def _in_one_transaction(self, opened: Sequence[Opened]) -> None:
         async with self.database.transaction(self.clock()) as tx:
             fresh = await inbox.admit(tx.session, self.subscription.name, (each.identity for each in opened), tx.now)
             firsts = {each.identity: each for each in reversed(opened)}
@@ -145,7 +149,9 @@ class Consumer:
 
     async def _alone(self, letter: Opened) -> None:
         verdict: Verdict
-        for attempt in range(1, TRIES + 1):  # noqa: B007 - told of afterwards
+        for attempt in range(1, TRIES + 1):
+            if attempt > 1:
+                RETRIES.labels(self.subscription.name, "bug").inc()
             try:
                 await self._together([letter])
             except Problem as problem:
@@ -165,7 +171,9 @@ class Consumer:
         letter = self.open(parked.record)
         if letter is None:
             letter = Opened(parked.record, _position(parked.record), fault=Fault("unknown-type", "no longer taken"))
-        verdict = letter.fault or await self._released(parked, letter)
+        RETRIES.labels(self.subscription.name, "waiting").inc()
+        with seen.taking(self.subscription.name, [letter.envelope]) as [envelope]:
+            verdict = letter.fault or await self._released(parked, _as_seen(letter, envelope))
         if verdict is not None:
             await self._settle_parked(parked, letter, verdict)
 
@@ -234,6 +242,8 @@ class Consumer:
                     EVENTS.labels(self.subscription.name, "done").inc()
                 case Waits(reason):
                     waiting.append((letter.record, reason))
+                    waits = "event-waits", self.subscription.name, letter.record, letter.envelope
+                    tx.after_commit(seen.telling(*waits, reason=reason))
                     outcomes.append(inbox.Outcome(letter.identity, "waiting", reason))
                 case Refused(reason, detail):
                     outcomes.append(inbox.Outcome(letter.identity, "refused", f"{reason}: {detail}"))
@@ -265,6 +275,10 @@ class Consumer:
 def _printable(detail: str) -> str:
     """Make a detail fit for people and databases: it may name a field, and its sender chose that name."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in detail)[:LONGEST_DETAIL]
+
+
+def _as_seen(letter: Opened, envelope: Envelope | None) -> Opened:
+    return letter if envelope is letter.envelope else replace(letter, envelope=envelope)
 
 
 def _delivery(letter: Opened) -> Delivery[Event]:

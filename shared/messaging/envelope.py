@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid_utils import uuid7
 
 from shared.events.base import Event
 from shared.events.topics import Topic
+from shared.observability.origin import Origin, valid_traceparent
 
 Headers = tuple[tuple[str, bytes | None], ...]
 SEQUENCE_DIGITS = 10
@@ -20,7 +21,11 @@ JSON = "application/json"
 REQUIRED = ("id", "source", "type")
 LONGEST_NAME = 500
 """Characters of an attribute that is kept; a database's index holds no more."""
+LONGEST_KEY = 1000
+"""Bytes of a record's key by which order is kept; a database's index holds not many more."""
 LARGEST_SEQUENCE = 2**63 - 1
+TRACE_HEADERS = ("traceparent", "ce_traceparent")
+"""The transport's own, and that of CloudEvents' extension for distributed tracing."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # no part of an attribute (CloudEvents 1.0, type system)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)  # RFC 3339
 
@@ -68,22 +73,23 @@ class Outgoing:
     value: bytes | None
 
 
-def seal(  # noqa: PLR0913 - the attributes of an envelope
+def seal(
     event: Event,
     *,
     source: str,
     key: UUID | str,
     sequence: int | None,
     now: datetime,
-    cause: Envelope | None = None,
-    correlation_id: str | None = None,
+    cause: Envelope | Origin | None = None,
     topic: Topic | None = None,
 ) -> Outgoing:
-    """Make the message that carries `event`; `sequence` is the aggregate's version, which rises by one."""
+    """Make the message that carries `event`; `sequence` is the aggregate's version, which rises by one.
+
+    `cause` is the event or else the request that it follows from.
+    """
     event_id = str(uuid7())
     subject = str(key)
-    if cause is not None:
-        correlation_id = cause.correlation_id or cause.id
+    caused_by = cause.id if isinstance(cause, Envelope) else None
     attributes = {
         "ce_specversion": "1.0",
         "ce_id": event_id,
@@ -93,8 +99,8 @@ def seal(  # noqa: PLR0913 - the attributes of an envelope
         "ce_time": now.isoformat(),
         "ce_dataschema": event.dataschema(),
         "ce_sequence": None if sequence is None else f"{sequence:0{SEQUENCE_DIGITS}d}",
-        "ce_causationid": cause and cause.id,
-        "ce_correlationid": correlation_id or event_id,
+        "ce_causationid": caused_by,
+        "ce_correlationid": (cause and cause.correlation_id) or caused_by or event_id,
         "traceparent": cause and cause.traceparent,
         "content-type": JSON,
     }
@@ -110,13 +116,16 @@ def seal(  # noqa: PLR0913 - the attributes of an envelope
 
 def unseal(record: Record) -> tuple[Envelope, bytes]:
     """Read a record's envelope and the JSON of its data; raises Unreadable."""
+    if len(record.key or b"") > LONGEST_KEY:
+        message = f"the key is longer than {LONGEST_KEY} bytes"
+        raise Unreadable(message)
     headers = {name.lower(): value for name, value in record.headers if value is not None}
     content_type = media_type(headers.get("content-type", b""))
     if content_type == STRUCTURED:
-        return _unseal_structured(record)
+        return _unseal_structured(record, headers)
     attributes: dict[str, str] = {}
     for name, value in headers.items():
-        if name.startswith("ce_") or name == "traceparent":
+        if name.startswith("ce_") and name not in TRACE_HEADERS:
             try:
                 attributes[name.removeprefix("ce_")] = value.decode()
             except UnicodeDecodeError as error:
@@ -128,7 +137,7 @@ def unseal(record: Record) -> tuple[Envelope, bytes]:
     if record.value is None:
         message = "there is no data"
         raise Unreadable(message)
-    return _envelope(attributes), record.value
+    return _envelope(attributes, _traceparent(headers)), record.value
 
 
 def media_type(content_type: bytes) -> str:
@@ -136,7 +145,7 @@ def media_type(content_type: bytes) -> str:
     return content_type.decode("latin-1").partition(";")[0].strip().lower()
 
 
-def _unseal_structured(record: Record) -> tuple[Envelope, bytes]:
+def _unseal_structured(record: Record, headers: Mapping[str, bytes]) -> tuple[Envelope, bytes]:
     try:
         body = from_json(record.value or b"", allow_inf_nan=False)
     except ValueError as error:
@@ -159,7 +168,9 @@ def _unseal_structured(record: Record) -> tuple[Envelope, bytes]:
     else:
         message = "there is no data"
         raise Unreadable(message)
-    return _envelope({name: str(value) for name, value in body.items() if _is_attribute(name, value)}), data
+    attributes = {name: str(value) for name, value in body.items() if _is_attribute(name, value)}
+    traceparent = attributes.pop("traceparent", None)
+    return _envelope(attributes, valid_traceparent(traceparent) or _traceparent(headers)), data
 
 
 def _is_attribute(name: str, value: object) -> bool:
@@ -167,7 +178,7 @@ def _is_attribute(name: str, value: object) -> bool:
     return isinstance(value, str) or (type(value) is int and name not in REQUIRED)
 
 
-def _envelope(attributes: dict[str, str]) -> Envelope:
+def _envelope(attributes: dict[str, str], traceparent: str | None) -> Envelope:
     if attributes.get("specversion") != "1.0":
         message = "specversion is not 1.0"
         raise Unreadable(message)
@@ -191,7 +202,7 @@ def _envelope(attributes: dict[str, str]) -> Envelope:
         sequence=_number(attributes["sequence"]) if "sequence" in attributes else None,
         causation_id=attributes.get("causationid"),
         correlation_id=attributes.get("correlationid"),
-        traceparent=attributes.get("traceparent"),
+        traceparent=traceparent,
     )
 
 
@@ -210,6 +221,14 @@ def _number(written: str) -> int:
         return int(written)
     message = f"sequence is no number from 0 to {LARGEST_SEQUENCE}"
     raise Unreadable(message)
+
+
+def _traceparent(headers: Mapping[str, bytes]) -> str | None:
+    """Read the trace that a record is part of; what is none is as if it were not there, for it is not the event's."""
+    for name in TRACE_HEADERS:
+        if name in headers and (read := valid_traceparent(headers[name].decode("latin-1"))):
+            return read
+    return None
 
 
 def pack_headers(headers: Headers) -> bytes:

@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 import asyncpg
 import structlog
 
+from shared.messaging import seen
 from shared.messaging.carrier import Carrier, Sent
 from shared.messaging.replay import LOCK_OF_THE_RELAY, Replays
 from shared.observability import LEADING, REFUSED, RELAY_ERRORS, SENT, where
@@ -123,10 +124,12 @@ class Relay:
                 await asyncio.wait_for(self._woken.wait(), SECONDS_BETWEEN_POLLS)
             return
         self.idle.clear()
+        began = time.time_ns()
         try:
             sent = await self._carrier.carry(rows)
         except Exception as error:
             raise NotSent from error
+        seen.sent(rows, sent.arrived, began)
         await self._mark(database, rows, sent)
         if sent.failures:
             raise NotSent from sent.failures[0]

@@ -70,14 +70,14 @@ def those_in(folder: Path) -> list[str]:
 class Up:
     """`convoca up` on a folder."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, **settings: str) -> None:
         self.folder = folder
         self.process = subprocess.Popen(
             [CONVOCA, "up", "--data", str(folder), "--port", str(port)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=surroundings(),
+            env=surroundings(**settings),
         )
 
     def ready(self) -> str:

@@ -94,8 +94,9 @@ def test_a_stop_while_starting_leaves_nothing(tmp_path: Path) -> None:
 def test_a_stop_takes_less_than_20_seconds_even_where_every_part_hangs(tmp_path: Path) -> None:
     up = Up(tmp_path, free_port())
     up.ready()
-    for pid in up.shown()["processes"].values():
-        psutil.Process(pid).suspend()
+    parts = [psutil.Process(pid) for pid in up.shown()["processes"].values()]
+    for process in [*parts, *(child for part in parts for child in part.children(recursive=True))]:
+        process.suspend()
     code, _, _ = up.stop()
     assert code == 0
     until(lambda: those_in(tmp_path) == [])

@@ -51,9 +51,8 @@ async def test_a_leader_that_loses_its_lock_gives_up_what_it_is_sending(database
     store, carrier = Database(url, "registration"), Stuck()
     async with store.transaction(HandClock().now) as tx:
         tx.emit(fact("one"), key=uuid4(), sequence=1)
-    relay = asyncio.create_task(
-        Relay(url, carrier, "registration", Replays(timedelta(days=1), HandClock(), at_start=False)).run()
-    )
+    replays = Replays(timedelta(days=1), HandClock(), at_start=False)
+    relay = asyncio.create_task(Relay(url, carrier, "registration", replays).run())
     try:
         await carrier.carrying.wait()
         async with store.transaction(HandClock().now) as tx:

@@ -19,7 +19,6 @@ from services.notifications.repository.owing import Gathered, Owed
 from shared.database import Transaction
 from shared.events.catalogue import WorkshopEvent, WorkshopRescheduled, WorkshopScheduled
 from shared.events.incidents import RecordDeadLettered
-from shared.events.notifications import NoticeSuppressed
 from shared.events.registration import EnrolmentCreated, EnrolmentEvent, SeatsChanged
 from shared.messaging.envelope import Envelope
 from shared.messaging.follow import Delivery, newer
@@ -87,6 +86,7 @@ async def note_workshop(tx: Transaction, event: WorkshopEvent, office: Office) -
                 person_id=person,
                 enrolment_id=enrolment,
                 correlation_id=_correlation(cause),
+                traceparent=cause.traceparent,
                 details=details,
             )
             for enrolment, person in live
@@ -160,7 +160,7 @@ async def _gather_new(tx: Transaction, created: Sequence[Delivery[EnrolmentEvent
 
 async def _overtake(tx: Transaction, states: dict[UUID, str]) -> None:
     untrue: dict[UUID, Collection[Rule]] = {each: domain.overtaken_rules(state) for each, state in states.items()}
-    announce(tx, NoticeSuppressed, await owing.overtake(tx.session, untrue))
+    announce(tx, "suppressed", await owing.overtake(tx.session, untrue))
 
 
 def _to_participant(tx: Transaction, delivery: Delivery[EnrolmentEvent], rule: Rule) -> Owed:
@@ -174,6 +174,7 @@ def _to_participant(tx: Transaction, delivery: Delivery[EnrolmentEvent], rule: R
         person_id=event.person_id,
         enrolment_id=event.enrolment_id,
         correlation_id=_correlation(delivery.envelope),
+        traceparent=delivery.envelope.traceparent,
     )
 
 
@@ -194,6 +195,7 @@ def _to_staff(
             due_at=due_at or tx.now,
             workshop_id=workshop_id,
             correlation_id=_correlation(cause),
+            traceparent=cause.traceparent,
             details=details,
         )
         for name in office.staff

@@ -209,6 +209,8 @@ async def test_a_workshop_changes_moves_closes_and_is_called_off(staff: httpx.As
     [
         ({"from": "demà"}, ["from"]),
         ({"from": "2027-03-01T10:00:00"}, ["from"]),
+        ({"to": "demà"}, ["to"]),
+        ({"to": "2027-03-01T10:00:00"}, ["to"]),
         ({"from": "2027-03-02", "to": "2027-03-01"}, ["to"]),
         ({"mode": "by-phone"}, ["mode"]),
         ({"theme": "Net Zero"}, ["theme"]),
