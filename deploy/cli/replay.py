@@ -20,7 +20,7 @@ from shared.events.topics import OWN, dead_letters
 from shared.messaging import replay as replays
 from shared.messaging.replay import Connection, Scope
 
-LOOK = 0.1
+LOOK = 0.25
 SECONDS_WITHOUT_A_SENDER = 10.0
 """How long nobody may send before we say that the service does not run; one that begins anew takes a few."""
 INTERRUPTED = 130

@@ -34,12 +34,13 @@ _TAKE_BACK = f"""
 """  # noqa: S608
 _COUNT = f"SELECT count(*) FROM outbox o WHERE {_CHOSEN}"  # noqa: S608
 _UNSENT = """
-    SELECT count(*) FILTER (WHERE NOT stuck) AS waiting, count(*) FILTER (WHERE stuck) AS stuck
+    SELECT count(*) FILTER (WHERE NOT behind) AS waiting,
+        count(*) FILTER (WHERE behind) + (SELECT count(*) FROM outbox WHERE refused IS NOT NULL AND id <= $1) AS stuck
     FROM (
-        SELECT o.refused IS NOT NULL OR EXISTS (
+        SELECT EXISTS (
             SELECT 1 FROM outbox r
-            WHERE r.refused IS NOT NULL AND r.topic = o.topic AND r.key = o.key AND r.id < o.id) AS stuck
-        FROM outbox o WHERE o.published_at IS NULL AND o.id <= $1) u
+            WHERE r.refused IS NOT NULL AND r.topic = o.topic AND r.key = o.key AND r.id < o.id) AS behind
+        FROM outbox o WHERE o.published_at IS NULL AND o.refused IS NULL AND o.id <= $1) u
 """
 _LEADS = """
     SELECT EXISTS (SELECT 1 FROM pg_locks
