@@ -136,7 +136,7 @@ def _children(folder: Folder, ports: Mapping[str, int], cluster: Cluster, parts:
     described: list[Program] = [programs.mailcatcher(programs.Addresses(0, ports), folder)]
     for number in REPLICAS:
         own = {service: ports[f"{service}-{number}"] for service in SERVICES}
-        addresses = programs.Addresses(own["registration"], {**known, **own})
+        addresses = programs.Addresses(ports["registration-1"], {**known, **own})
         for program in programs.services(addresses, folder, by_wire.secrets, by_wire.urls()):
             name = f"{program.name}-{number}"
             described.append(
