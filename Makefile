@@ -27,7 +27,7 @@ demo: setup ## the whole story on real parts, live; ARGS=--once ends by itself
 	@$(BIN)/convoca demo $(ARGS)
 
 test: setup ## every suite, on PostgreSQL and a Kafka-protocol broker from wheels
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses=2 --dist=loadgroup $(ARGS)
 
 test-kafka: setup ## transport, journeys, chaos and access on Apache Kafka and PostgreSQL in containers (needs an engine)
 	$(BIN)/pytest --parts=containers tests/access tests/transport tests/chaos tests/system $(ARGS)
@@ -48,9 +48,10 @@ contracts: setup ## write the events' schemas anew; refuses what would break who
 bench: setup ## speed, each figure beside its limit measured in the same run; writes build/bench.json
 	$(BIN)/python -m tests.bench $(ARGS)
 
-constraints: setup ## write constraints.txt anew (needs uv)
+constraints: ## write constraints.txt anew for what the requirements say now (needs uv); ARGS=--upgrade takes newer versions
 	@mkdir -p build
+	@cp constraints.txt build/pinned.txt
+	@{ cat $(REQUIREMENTS); echo setuptools; } | uv pip compile --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-header --no-annotate --output-file build/pinned.txt $(ARGS) - > /dev/null
 	@{ echo '# Every package of a development environment, exact and with hashes; `make constraints` writes it anew.'; \
-	  { cat $(REQUIREMENTS); echo setuptools; } | uv pip compile --quiet --universal --python-version 3.11 \
-	    --generate-hashes --no-header --no-annotate - ; } > build/constraints.txt
-	@mv build/constraints.txt constraints.txt
+	  grep -v '^#' build/pinned.txt; } > constraints.txt

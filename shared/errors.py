@@ -24,6 +24,10 @@ class Conflict(Problem):
     """Well-formed, but the state of things forbids it; on the bus an answer, not a fault."""
 
 
+class Outdated(Conflict):
+    """What was said is not newer than what is known; on the bus it is stale, and counted as such."""
+
+
 class Forbidden(Problem):
     """Known, but not theirs to do."""
 

@@ -5,28 +5,38 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from pydantic import AnyHttpUrl
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database import Database, Transaction, passes
 from shared.health import Health, Pulse
-from shared.messaging import kafka, parking
+from shared.messaging import depths, kafka, parking
+from shared.messaging.asyncapi import Described
 from shared.messaging.bus import Bus
+from shared.messaging.carrier import Carrier
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Envelope
 from shared.messaging.follow import Followers
+from shared.messaging.pruning import Pruning
 from shared.messaging.relay import Relay
-from shared.observability import configure_logs, where
+from shared.messaging.replay import Replays
+from shared.observability import configure_logs, tracing, where
+from shared.observability.metrics import LAG
+from shared.observability.watch import Reading, Watch
 from shared.settings import ServiceSettings, SettingsError, read_office
-from shared.web import events
+from shared.web import documents, events
+from shared.web.openapi import ABOUT, Application
 
 log = structlog.get_logger()
 Clock = Callable[[], datetime]
@@ -61,39 +71,61 @@ class Service:
         self.name = name
         self.settings = settings
         self.clock = clock
-        self.relay = Relay(settings.database_url, settings, name, replay_on_start=settings.replay_on_start)
+        horizon = timedelta(days=settings.replay_days)
+        replays = Replays(horizon, clock, at_start=settings.replay_on_start)
+        self.relay = Relay(settings.database_url, Carrier(settings, name), name, replays)
         self.database = Database(settings.database_url, name, on_messages=self.relay.wake)
+        self.pruning = Pruning(self.database, clock, horizon)
         subscriptions = followers.subscriptions if followers else []
         self.consumers = [Consumer(subscription, self.database, clock) for subscription in subscriptions]
         self.loops: list[Loop] = []
         self.bus = Bus(settings, name, self.consumers)
+        self.watch = Watch(Reading("consumers", self.bus.measure_lag, by_label=(LAG,)))
+        self.watch_database("bus", depths.read, depths.GAUGES, depths.BY_LABEL)
         self.pulse = Pulse(
             {
                 "postgres": self._database_answers,
                 "kafka": lambda: kafka.answers(settings, SECONDS_TO_ANSWER),
                 "consumers": self._consumers_are_well,
+                "relay": self._relay_is_well,
             }
         )
         self._to_tend = asyncio.Event()
+
+    def watch_database(
+        self,
+        source: str,
+        read: Callable[[AsyncConnection], Awaitable[None]],
+        gauges: Sequence[Gauge],
+        by_label: Sequence[Gauge] = (),
+    ) -> None:
+        """Have gauges read from the database, as long as the service runs."""
+
+        async def connected() -> None:
+            async with self.database.engine.connect() as connection:
+                await read(connection)
+
+        self.watch.readings.append(Reading(source, connected, gauges, by_label))
 
     def tend_now(self) -> None:
         """Say that something in the waiting place is due already."""
         self._to_tend.set()
 
-    def transaction(
-        self, cause: Envelope | None = None, correlation_id: str | None = None
-    ) -> AbstractAsyncContextManager[Transaction]:
+    def transaction(self, cause: Envelope | None = None) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction at the present time of the service's clock."""
-        return self.database.transaction(self.clock(), cause, correlation_id)
+        return self.database.transaction(self.clock(), cause)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run all that goes beside HTTP; on leaving, finish what is in flight and send what is owed."""
         relay = asyncio.create_task(self.relay.run(), name="relay")
-        work = [
-            asyncio.create_task(self._forever(loop), name=loop.name)
-            for loop in (Loop("pulse", self.pulse.run), Loop("bus", self.bus.run), *self.loops)
-        ]
+        own = (
+            Loop("pulse", self.pulse.run),
+            Loop("bus", self.bus.run),
+            Loop("watch", self.watch.run),
+            Loop("pruning", self.pruning.run),
+        )
+        work = [asyncio.create_task(self._forever(loop), name=loop.name) for loop in (*own, *self.loops)]
         if self.consumers:
             work.append(asyncio.create_task(self._forever(Loop("waiting-place", self._tend))))
         try:
@@ -141,29 +173,34 @@ class Service:
     async def _consumers_are_well(self) -> bool:
         return self.bus.well
 
+    async def _relay_is_well(self) -> bool:
+        return self.relay.well
+
 
 def application(service: Service) -> FastAPI:
-    """Make the ASGI app of a service, with what each has: health, metrics, OpenAPI; its own routers are added to it."""
+    """Make the ASGI app of a service, with what each has: health, metrics, what it says of itself.
+
+    Its own routers are added to it, and its pages as `state.pages`.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with service.running():
             yield
 
-    prefix = f"/api/{service.name}"
-    app = FastAPI(
-        title=f"Convoca: {service.name}",
-        lifespan=lifespan,
-        openapi_url=f"{prefix}/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-    )
+    settings, prefix = service.settings, f"/api/{service.name}"
+    site = str(settings.public_url).rstrip("/")
+    app = Application(f"Convoca: {service.name}", site=site, prefix=prefix, lifespan=lifespan)
     app.state.service = service
-    app.state.office = read_office(service.settings.office)
-    app.include_router(_health(service), prefix=prefix, include_in_schema=False)
+    app.state.office = read_office(settings.office)
+    app.include_router(_health(service), prefix=prefix)
+    followed = [consumer.subscription for consumer in service.consumers]
+    described = Described(service.name, followed, site, settings.kafka_security)
+    app.include_router(documents.router(described), prefix=prefix)
     for consumer in service.consumers:
         if consumer.subscription.inbound:
             app.include_router(events.router(service.name, consumer), prefix=prefix)
+            app.schemas |= events.schemas(consumer)
     return app
 
 
@@ -190,7 +227,25 @@ def serve(name: str, settings_class: type[ServiceSettings], build: Callable[...,
         timeout_graceful_shutdown=SECONDS_FOR_REQUESTS,
         backlog=4096,
     )
-    _Server(config).run()
+    with _traced(name, settings.otlp_endpoint):
+        _Server(config).run()
+
+
+@contextlib.contextmanager
+def _traced(name: str, endpoint: AnyHttpUrl | None) -> Iterator[None]:
+    """Send the spans of what goes on to a collector, where one is named; its ends are bounded, whatever it does."""
+    if endpoint is None:
+        yield
+        return
+    from shared.observability.exporting import Telemetry  # noqa: PLC0415 - large, and seldom needed
+
+    telemetry = Telemetry(str(endpoint), name)
+    tracing.record_with(telemetry)
+    try:
+        yield
+    finally:
+        tracing.record_with(None)
+        telemetry.close()
 
 
 class _Server(uvicorn.Server):
@@ -205,21 +260,24 @@ class _Server(uvicorn.Server):
 
 
 def _health(service: Service) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(tags=[ABOUT])
 
     @router.get("/health/live")
     async def live() -> Health:
+        """Tell that the process answers."""
         return Health(status="live")
 
-    @router.get("/health/ready")
+    @router.get("/health/ready", responses={503: {"model": Health}})
     async def ready(response: Response) -> Health:
+        """Tell whether all that the service stands on answers, and what does not."""
         if down := service.pulse.down:
             response.status_code = 503
             return Health(status="not ready", down=down)
         return Health(status="ready")
 
-    @router.get("/metrics")
+    @router.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
+        """Give what Prometheus reads; not to be had from outside."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -20,6 +20,8 @@ from pydantic import (
 
 PREFIX = "CONVOCA_"
 SHORTEST_KEY = 32
+REPLAY_DAYS = 30
+"""How long all that was said can be said again, unless a setting says otherwise."""
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -88,7 +90,9 @@ class ServiceSettings(KafkaSettings):
     host: str = "127.0.0.1"
     port: PositiveInt = 8000
     log: Literal["json", "console"] = "json"
+    otlp_endpoint: AnyHttpUrl | None = None
     replay_on_start: bool = False
+    replay_days: PositiveInt = REPLAY_DAYS
 
     @property
     def secret_keys(self) -> tuple[str, ...]:

@@ -2,10 +2,9 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,8 @@ import pytest
 
 from deploy.embedded import postgres, programs
 from deploy.embedded.folder import LOOPBACK, Folder
-from deploy.embedded.processes import Child, listens
+from deploy.embedded.processes import Child, Program, listens
+from tests.deploy.running import free_port
 
 if TYPE_CHECKING:
     from testcontainers.core.container import DockerContainer
@@ -25,11 +25,17 @@ PASSWORD = "only-for-tests"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Where the two real parts are: Kafka as `host:port`, PostgreSQL as a superuser's address without a database."""
+    """Where the two real parts are: Kafka as `host:port`, PostgreSQL as a superuser's address without a database.
+
+    A broker tells its clients where it is. One that listens at `kafka_behind_wire` says that it is at `wired_port`,
+    so that a test can lay a wire there and cut it; it is another broker, or the same by another door.
+    """
 
     kafka: str
     postgres: str
     embedded: bool
+    kafka_behind_wire: int = 0
+    wired_port: int = 0
 
     def database(self, name: str) -> str:
         """Give the superuser's address of a database."""
@@ -48,22 +54,34 @@ async def embedded(root: Path) -> AsyncIterator[Parts]:
     secrets = folder.secrets()
     cluster = postgres.Cluster(folder.postgres, addresses.ports["postgres"], secrets, account)
     children: list[Child] = []
+    behind, wired = free_port(), free_port()
     try:
         await cluster.make()
-        for program in (cluster.program(), programs.broker(addresses)):
+        broker = programs.broker(addresses)
+        for program in (cluster.program(), broker, _behind_wire(broker, behind, wired)):
             child = Child(program, folder.logs)
             await child.start()
             children.append(child)
         await children[0].becomes_ready(cluster.accepts)
         await children[1].becomes_ready(lambda: listens(addresses.ports["broker"]))
+        await children[2].becomes_ready(lambda: listens(behind))
         superuser = cluster.url("", postgres.SUPERUSER, secrets.superuser).rstrip("/")
-        yield Parts(addresses.of("broker"), superuser, embedded=True)
+        yield Parts(addresses.of("broker"), superuser, embedded=True, kafka_behind_wire=behind, wired_port=wired)
     finally:
         hurry = asyncio.Event()
         hurry.set()
         for child in reversed(children):
             await child.stop(hurry)
         folder.unlock()
+
+
+def _behind_wire(broker: Program, behind: int, wired: int) -> Program:
+    """Give another broker, which listens at one port and says that it is at another."""
+    named = {"--listener-url": behind, "--advertised-listener-url": wired}
+    command = list(broker.command)
+    for option, port in named.items():
+        command[command.index(option) + 1] = f"tcp://{LOOPBACK}:{port}"
+    return replace(broker, name=f"{broker.name}-behind-wire", command=tuple(command))
 
 
 def require_engine() -> None:
@@ -83,13 +101,14 @@ def require_engine() -> None:
 def containers() -> Iterator[Parts]:
     """Run Apache Kafka and PostgreSQL in containers; ends the run with one line where no engine answers."""
     require_engine()
-    port = _free_port()
-    with apache_kafka(port), postgres_in_a_container() as url:
-        yield Parts(f"{LOOPBACK}:{port}", url, embedded=False)
+    # Kafka tells its clients where it is, so the ports must be known before it starts.
+    port, behind, wired = free_port(), free_port(), free_port()
+    with apache_kafka(port, behind, wired), postgres_in_a_container() as url:
+        yield Parts(f"{LOOPBACK}:{port}", url, embedded=False, kafka_behind_wire=behind, wired_port=wired)
 
 
-def apache_kafka(port: int, known_as: int | None = None) -> "DockerContainer":
-    """Describe a container with Apache Kafka on a port of the loopback; `known_as` is the port it tells its clients."""
+def apache_kafka(port: int, behind: int, wired: int) -> "DockerContainer":
+    """Describe a container with Apache Kafka at two ports of the loopback; `behind` sends its clients to `wired`."""
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only this run needs an engine
     from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
 
@@ -98,10 +117,11 @@ def apache_kafka(port: int, known_as: int | None = None) -> "DockerContainer":
         .with_envs(
             KAFKA_NODE_ID="1",
             KAFKA_PROCESS_ROLES="broker,controller",
-            KAFKA_LISTENERS="PLAINTEXT://:9092,CONTROLLER://:9093",
-            KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{LOOPBACK}:{known_as or port}",
+            KAFKA_LISTENERS="PLAINTEXT://:9092,WIRED://:9094,CONTROLLER://:9093",
+            KAFKA_ADVERTISED_LISTENERS=f"PLAINTEXT://{LOOPBACK}:{port},WIRED://{LOOPBACK}:{wired}",
+            KAFKA_INTER_BROKER_LISTENER_NAME="PLAINTEXT",
             KAFKA_CONTROLLER_LISTENER_NAMES="CONTROLLER",
-            KAFKA_LISTENER_SECURITY_PROTOCOL_MAP="CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            KAFKA_LISTENER_SECURITY_PROTOCOL_MAP="CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,WIRED:PLAINTEXT",
             KAFKA_CONTROLLER_QUORUM_VOTERS="1@localhost:9093",
             KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR="1",
             KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS="5",
@@ -117,7 +137,7 @@ def apache_kafka(port: int, known_as: int | None = None) -> "DockerContainer":
         .waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(90))
     )
     # Nobody but this machine reaches it; the engine takes an address here, the library's types do not know it.
-    kafka.ports = {"9092/tcp": (LOOPBACK, port)}  # type: ignore[dict-item]
+    kafka.ports = {"9092/tcp": (LOOPBACK, port), "9094/tcp": (LOOPBACK, behind)}  # type: ignore[dict-item]
     return kafka
 
 
@@ -140,10 +160,3 @@ def postgresql(port: int | None = None) -> "DockerContainer":
     )
     database.ports = {"5432/tcp": (LOOPBACK, port)}  # type: ignore[dict-item]  # as above
     return database
-
-
-def _free_port() -> int:
-    # Kafka tells its clients where it is, so the port must be known before it starts.
-    with socket.socket() as held:
-        held.bind((LOOPBACK, 0))
-        return int(held.getsockname()[1])

@@ -3,9 +3,9 @@
 import sys
 from importlib import import_module
 
-from deploy.cli.terminal import fail, group
+from deploy.cli.terminal import fail, group, refuse
 from deploy.embedded.folder import CannotStart, NoStack
-from shared.errors import Problem
+from shared.errors import Invalid, Problem
 from shared.settings import SettingsError
 
 VERBS = {
@@ -17,6 +17,7 @@ VERBS = {
     "publisher": "deploy.cli.publisher",
     "reader": "deploy.cli.reader",
     "events": "deploy.cli.events",
+    "dead-letters": "deploy.cli.dead_letters",
 }
 """Where each verb is: a module with its `app`."""
 
@@ -32,6 +33,8 @@ def main() -> None:
         app()
     except (CannotStart, NoStack, SettingsError) as error:
         fail(str(error))
+    except Invalid as wrong:
+        refuse(wrong.detail)
     except Problem as problem:
         fail(problem.detail)
     except Exception as error:

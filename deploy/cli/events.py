@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from deploy import stream
+from deploy.cli.replay import replay
 from deploy.cli.target import target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, answer, fail, group, say
 from shared.events.topics import inbound
@@ -16,6 +17,7 @@ from shared.messaging.envelope import Envelope, Record, Unreadable, unseal
 from shared.settings import KafkaSettings, first_fault
 
 app = group("events", "What passes over Kafka.")
+app.command()(replay)
 PUBLISHERS = "/publishers/"
 TAKEN_BY_REGISTRATION = ("enrolment.", "organisation.")
 OnlyTopic = Annotated[str | None, typer.Option("--topic", metavar="T", help="Only this topic.")]

@@ -4,14 +4,14 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import BaseModel, PositiveInt, SecretStr
 
 from deploy.embedded.folder import SERVICES, Folder, NoStack, Running
 from shared.database import Database, Transaction
-from shared.settings import PREFIX, KafkaSettings, SettingsError, load
+from shared.settings import PREFIX, REPLAY_DAYS, KafkaSettings, SettingsError, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,10 @@ class Target:
             }
         )
 
+    def replay_horizon(self) -> timedelta:
+        """Tell how far back a replay reaches, by the services' setting."""
+        return timedelta(days=load(_Replays, self.environment).replay_days)
+
     def _setting(self, name: str) -> str | None:
         path = self.environment.get(f"{name}_FILE")
         try:
@@ -76,6 +80,10 @@ class Target:
                 yield tx
         finally:
             await database.close()
+
+
+class _Replays(BaseModel):
+    replay_days: PositiveInt = REPLAY_DAYS
 
 
 class _Admin(KafkaSettings):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -16,6 +17,14 @@ EarlyDataFolder = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="The folder of the embedded stack.", hidden=True)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+
+
+class Service(StrEnum):
+    """The services, as one names them to a verb that acts on one."""
+
+    CATALOGUE = "catalogue"
+    REGISTRATION = "registration"
+    NOTIFICATIONS = "notifications"
 
 
 def group(name: str | None, purpose: str) -> typer.Typer:

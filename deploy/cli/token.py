@@ -12,7 +12,19 @@ from deploy.embedded.folder import SERVICES
 from shared.web import tokens
 
 app = group("token", "Who may act as staff.")
-Holder = Annotated[str, typer.Option("--name", metavar="N", help="Who holds it; one of that name is replaced.")]
+
+
+def _called(name: str) -> str:
+    if not name.strip() or not name.isprintable():
+        message = "a token has a holder: give a name on one line"
+        raise typer.BadParameter(message)
+    return name.strip()
+
+
+Holder = Annotated[
+    str,
+    typer.Option("--name", metavar="N", callback=_called, help="Who holds it; one of that name is replaced."),
+]
 Days = Annotated[int | None, typer.Option("--days", min=1, max=3650, help="How long; else until revoked.")]
 
 

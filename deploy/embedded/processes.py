@@ -142,8 +142,19 @@ class Child:
             self._signal(number)
             if await self._ends_within(seconds):
                 return
+        # PostgreSQL's own processes end with it, save where they hang: whoever hangs does not see it end.
+        family = self._descendants()
         self._signal(signal.SIGKILL)
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         await self.ended()
+
+    def _descendants(self) -> list[psutil.Process]:
+        try:
+            return psutil.Process(self.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

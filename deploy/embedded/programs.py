@@ -17,6 +17,9 @@ from deploy.embedded.processes import Program
 DEPLOY = Path(__file__).parents[1]
 OFFICE = DEPLOY / "demo" / "office.yaml"
 CADDYFILE = DEPLOY / "caddy" / "Caddyfile"
+SEEN = ("CONVOCA_LOG", "CONVOCA_OTLP_ENDPOINT")
+"""What the services are told from outside: how they are seen, and nothing of what they do."""
+
 PORTS = ("postgres", "broker", "smtp", "mailbox", *SERVICES)
 DRAIN = 10.0
 """Seconds in which a service finishes what it has begun."""
@@ -112,6 +115,7 @@ def services(
     """Run the three services, each told of its own database only."""
     sender = yaml.safe_load(OFFICE.read_text(encoding="utf-8"))["address"]
     common = {
+        **{name: os.environ[name] for name in SEEN if name in os.environ},
         "CONVOCA_KAFKA_SERVERS": addresses.of("broker"),
         "CONVOCA_PUBLIC_URL": addresses.url,
         "CONVOCA_SECRET_KEY": secrets.key,

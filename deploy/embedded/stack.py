@@ -143,6 +143,8 @@ class Stack:
             if time.monotonic() - born > STEADY:
                 pause = FIRST_PAUSE
             self._say(f"{child.name} ended ({_how(code)}) and is started again; see {child.log}")
+            if child.name == "broker":
+                await self._stop_services()
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
             try:
@@ -153,8 +155,19 @@ class Stack:
             if child.name == "broker":
                 await self._refill(child)
 
+    async def _stop_services(self) -> None:
+        """Stop them before there is a new broker, whose memory is empty.
+
+        One that reads on would wait for records behind a place that its stream has not reached yet, and pass over those
+        before it; one that sends would make a topic that is not as it should be.
+        """
+        for service in SERVICES:
+            if service in self._watches:
+                self._watches.pop(service).cancel()
+        await asyncio.gather(*(self._children[service].stop(self._hurry) for service in SERVICES))
+
     async def _refill(self, broker: Child) -> None:
-        """Give a new broker, whose memory is empty, its topics, and have the services send what they hold."""
+        """Give a new broker its topics, and start the services, which send what they hold."""
         from deploy import prepare  # noqa: PLC0415
 
         try:
@@ -162,13 +175,10 @@ class Stack:
             await prepare.make_topics(prepare.plain_kafka(self.addresses.of("broker")), self.cluster.urls())
         except (CannotStart, *prepare.UNREACHABLE) as error:
             self._say(f"the broker's topics could not be made ({type(error).__name__})")
-        for service in SERVICES:
-            self._watches.pop(service).cancel()
         await asyncio.gather(*(self._start_again(self._children[service]) for service in SERVICES))
         self._note()
 
     async def _start_again(self, child: Child) -> None:
-        await child.stop(self._hurry)
         with contextlib.suppress(CannotStart):
             await child.start()
         self._watch(child)

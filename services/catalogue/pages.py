@@ -18,7 +18,7 @@ from shared.runtime import Service
 from shared.web.forms import Form
 from shared.web.i18n import N_
 from shared.web.pages import Pages
-from shared.web.pagination import Paging
+from shared.web.pagination import Instant, Paging
 
 router = APIRouter()
 NEXT = 4
@@ -79,7 +79,7 @@ async def workshops(request: Request, cursor: str | None = None) -> Response:
     form = Form({name: [request.query_params.get(name, "")] for name in ("q", "from", "mode")})
     since, form = _since(request, form)
     paging = Paging(cursor, LISTED)
-    after = paging.after(tuple[datetime, UUID])
+    after = paging.after(tuple[Instant, UUID])
     mode = form.value("mode")
     criteria = Criteria(
         PUBLIC,

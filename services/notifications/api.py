@@ -7,13 +7,14 @@ from fastapi import APIRouter, Query, Request
 
 from services.notifications import schemas
 from services.notifications.operations.ledger import Filters, read_ledger
+from shared.web.openapi import refuses
 from shared.web.pagination import Page, Paged
-from shared.web.tokens import Staff
+from shared.web.tokens import REFUSALS_TO_STAFF, Staff
 
 router = APIRouter(tags=["notices"])
 
 
-@router.get("/notices")
+@router.get("/notices", responses=refuses(REFUSALS_TO_STAFF))
 async def list_notices(
     request: Request,
     _caller: Staff,

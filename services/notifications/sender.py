@@ -19,14 +19,19 @@ from services.notifications.rendering.letter import Paper, Unaddressable
 from services.notifications.rendering.mail import write
 from services.notifications.repository.sending import announce
 from shared.database import Database, passes
-from shared.observability import where
+from shared.observability import stemming, tracing, where
 from shared.web.i18n import Catalogues
 
 log = structlog.get_logger()
-NOTICES = Counter("convoca_notices_total", "Notices by rule and what became of an attempt", ["rule", "outcome"])
+MAILS = Counter("convoca_mails_total", "Attempts to hand a mail over, by what SMTP said to it", ["outcome"])
+SMTP_SECONDS = Histogram(
+    "convoca_smtp_seconds",
+    "Time from handing a mail over to SMTP's word on it",
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60),
+)
 DELAY = Histogram(
     "convoca_notice_seconds",
-    "From owing a notice to SMTP's acceptance",
+    "Time from when a notice was due to SMTP's acceptance",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600),
 )
 AT_ONCE = 8
@@ -161,21 +166,34 @@ class Sender:
 
     async def _deliver(self, sending: Sending) -> Settled:
         """Write a mail and hand it over; whatever happens is an answer, never an exception."""
+        rule: dict[str, tracing.Value] = {"convoca.rule": sending.letter.rule.value}
+        with stemming(sending.origin), tracing.span("send mail", rule) as span:
+            settled = await self._attempt(sending)
+            _tell(settled)
+            span.note({"convoca.state": settled.mark.state})
+            return settled
+
+    async def _attempt(self, sending: Sending) -> Settled:
         try:
             mail = write(sending.letter, self._paper, self._catalogues)
-            await self._post.hand_over(mail.sender, mail.recipient, mail.content)
+            with SMTP_SECONDS.time(), tracing.span("smtp", kind="client"):
+                await self._post.hand_over(mail.sender, mail.recipient, mail.content)
         except Undelivered as error:
+            MAILS.labels(type(error).__name__.lower()).inc()
             if isinstance(error, Unreachable):
                 self._outage.begin(asyncio.get_running_loop().time())
             return outcome.undelivered(sending, error, self._clock(), random.random())  # noqa: S311 - spreads retries
         except Unaddressable:
+            MAILS.labels("unaddressable").inc()
             return outcome.given_up(sending, "address-unusable")
         except Exception as error:  # noqa: BLE001 - a mail that cannot be written must not keep the others
             rule, notice = sending.letter.rule.value, str(sending.notice_id)
             # Neither message nor trace, for they may repeat what the mail holds.
             log.error("mail-not-written", notice=notice, rule=rule, error=type(error).__name__, at=where(error))  # noqa: TRY400
+            MAILS.labels("unwritable").inc()
             return outcome.unwritable(sending, self._clock(), random.random())  # noqa: S311 - likewise
         self._outage.end()
+        MAILS.labels("accepted").inc()
         now = self._clock()
         DELAY.observe((now - sending.due_at).total_seconds())
         return outcome.accepted(sending, now)
@@ -186,7 +204,6 @@ class Sender:
             return  # it stays claimed, and whoever takes it up will be in doubt
         settled = task.result()
         self._settled.append(settled)
-        _count(settled)
         if len(self._settled) >= AT_ONCE - len(self._under_way) or self._outage.pause:
             self._woken.set()
         else:
@@ -220,8 +237,10 @@ def _number() -> int:
     return secrets.randbelow(LARGEST_CLAIM) + 1
 
 
-def _count(settled: Settled) -> None:
+def _tell(settled: Settled) -> None:
+    """Log what did not simply go."""
     mark, rule = settled.mark, settled.sending.letter.rule.value
-    NOTICES.labels(rule, "retried" if mark.state == "owed" else mark.state).inc()
-    if mark.state == "failed":
-        log.warning("notice-failed", notice=str(mark.notice_id), rule=rule, reason=mark.reason)
+    if mark.state == "owed":
+        log.info("mail-waits", notice=str(mark.notice_id), rule=rule, reason=mark.reason)
+    elif mark.state != "sent":
+        log.warning("notice-unsent", state=mark.state, notice=str(mark.notice_id), rule=rule, reason=mark.reason)

@@ -10,7 +10,7 @@ from shared.events import topics
 from shared.events.catalogue import JoiningChanged, WorkshopEvent
 from shared.events.incidents import RecordDeadLettered
 from shared.events.registration import EnrolmentEvent, PersonEvent, SeatsChanged
-from shared.messaging.follow import Delivery, Followers
+from shared.messaging.follow import Delivery, Followers, Stale
 
 PATIENCE = timedelta(minutes=5)
 
@@ -24,12 +24,12 @@ def followers(office: Office) -> Followers:
         await keep.keep_people(tx, deliveries, office.wake)
 
     @follow(topics.WORKSHOPS, events=WorkshopEvent, patience=PATIENCE)
-    async def note_workshops(event: WorkshopEvent, tx: Transaction) -> None:
-        await owe.note_workshop(tx, event, office)
+    async def note_workshops(event: WorkshopEvent, tx: Transaction) -> Stale | None:
+        return None if await owe.note_workshop(tx, event, office) else Stale()
 
     @follow(topics.JOINING, events=JoiningChanged, patience=PATIENCE)
-    async def note_joining(event: JoiningChanged, tx: Transaction) -> None:
-        await keep.keep_joining(tx, event)
+    async def note_joining(event: JoiningChanged, tx: Transaction) -> Stale | None:
+        return None if await keep.keep_joining(tx, event) else Stale()
 
     @follow.batch(topics.ENROLMENTS, events=EnrolmentEvent, patience=PATIENCE)
     async def note_enrolments(deliveries: Sequence[Delivery[EnrolmentEvent]], tx: Transaction) -> None:

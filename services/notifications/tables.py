@@ -106,6 +106,7 @@ class Notice(Row, table=True):
     person_id: UUID | None
     enrolment_id: UUID | None
     correlation_id: str | None = Field(sa_type=Text)
+    traceparent: str | None = Field(sa_type=Text)
     details: dict[str, Any] = Field(sa_type=JSONB, sa_column_kwargs={"server_default": text("'{}'")})
     due_at: datetime = _moment()
     attempts: int = Field(sa_column_kwargs={"server_default": text("0")})

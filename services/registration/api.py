@@ -6,7 +6,8 @@ import re
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.security import APIKeyQuery
 
 from services.registration import operations
 from services.registration.desk import Desk
@@ -23,18 +24,37 @@ from services.registration.schemas import (
 )
 from shared.errors import Forbidden, Invalid, Problem, Unauthorised
 from shared.events.registration import SeatCount
+from shared.observability import origin
 from shared.runtime import Service
-from shared.web.pagination import LARGEST_LIMIT, Page, Paged
-from shared.web.tokens import Bearer, Staff, require_staff
+from shared.web.openapi import Refusals, refuses
+from shared.web.pagination import LARGEST_LIMIT, Number, Page, Paged
+from shared.web.tokens import REFUSALS_TO_STAFF, Bearer, Staff, require_staff
 
 router = APIRouter(tags=["enrolments"])
 KEY = re.compile(r"[\x20-\x7e]{1,200}")
+WEIGHT = re.compile(r"[01](\.[0-9]{0,3})?")
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "With the same key the same body is answered the same, for 24 hours.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200},
 }
+REFUSALS: Refusals = {
+    404: ["unknown-workshop"],
+    409: ["not-open", "external-registration", "already-enrolled", "refused-before", "organisation-quota"],
+    422: ["idempotency-key-reused"],
+    429: ["too-many-requests"],
+}
+REFUSALS_TO_HOLDERS: Refusals = {401: ["no-token", "unknown-token"], 403: ["not-yours", "wrong-scope"]}
+UNKNOWN: Refusals = {404: ["unknown-enrolment"]}
+UNKNOWN_WORKSHOP: Refusals = {404: ["unknown-workshop"]}
+OTHER_STATE: Refusals = {409: ["wrong-state"]}
+ManageToken = Annotated[
+    str | None,
+    Depends(
+        APIKeyQuery(name="token", scheme_name="manage", auto_error=False, description="The token of `manage_url`.")
+    ),
+]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would take for the beginning of a formula (CWE-1236)."""
 
@@ -43,7 +63,7 @@ async def holder(
     request: Request,
     enrolment_id: UUID,
     bearer: Bearer,
-    token: Annotated[str | None, Query(max_length=200, description="the token of the manage link")] = None,
+    token: ManageToken,
 ) -> str:
     """Tell who asks about an enrolment: its holder, by the token of the manage link, or staff.
 
@@ -66,27 +86,31 @@ Holder = Annotated[str, Depends(holder)]
 
 
 @router.post(
-    "/enrolments", status_code=201, response_model=EnrolmentAccepted, openapi_extra={"parameters": [IDEMPOTENCY_KEY]}
+    "/enrolments",
+    status_code=201,
+    response_model=EnrolmentAccepted,
+    openapi_extra={"parameters": [IDEMPOTENCY_KEY]},
+    responses=refuses(REFUSALS),
 )
 async def enrol(request: Request, body: EnrolmentRequest) -> Response:
     """Ask for a seat: the answer says whether it is confirmed, waits in the queue or awaits approval."""
     desk = _desk(request)
     await desk.rate_limit(request)
-    outcome = await desk.enrol(Keyed(Asked(body.workshop_id, body), _idempotency_key(request)))
+    outcome = await desk.enrol(Keyed(Asked(body.workshop_id, body, cause=origin()), _idempotency_key(request)))
     if isinstance(outcome, Problem):
         raise outcome
     answer = EnrolmentAccepted.of(outcome, desk.manage_url(outcome.enrolment_id))
     return Response(answer.model_dump_json(), 201, media_type="application/json")
 
 
-@router.get("/enrolments/{enrolment_id}")
+@router.get("/enrolments/{enrolment_id}", responses=refuses(REFUSALS_TO_HOLDERS, UNKNOWN))
 async def enrolment(request: Request, enrolment_id: UUID, _: Holder) -> EnrolmentShown:
     """Show an enrolment, with how it came to be."""
     async with _service(request).transaction() as tx:
         return EnrolmentShown.of(await operations.life(tx, enrolment_id))
 
 
-@router.post("/enrolments/{enrolment_id}/withdraw")
+@router.post("/enrolments/{enrolment_id}/withdraw", responses=refuses(REFUSALS_TO_HOLDERS, UNKNOWN, OTHER_STATE))
 async def withdraw(request: Request, enrolment_id: UUID, who: Holder) -> EnrolmentShown:
     """Give up a seat or a place in the queue; a seat that becomes free goes to the next who waits."""
     async with _service(request).transaction() as tx:
@@ -94,7 +118,10 @@ async def withdraw(request: Request, enrolment_id: UUID, who: Holder) -> Enrolme
         return EnrolmentShown.of(await operations.life(tx, enrolment_id))
 
 
-@router.post("/enrolments/{enrolment_id}/approve")
+@router.post(
+    "/enrolments/{enrolment_id}/approve",
+    responses=refuses(REFUSALS_TO_STAFF, UNKNOWN, OTHER_STATE, {409: ["no-seat-left", "organisation-quota"]}),
+)
 async def approve(
     request: Request, enrolment_id: UUID, staff: Staff, approval: Approval | None = None
 ) -> EnrolmentShown:
@@ -105,7 +132,7 @@ async def approve(
         return EnrolmentShown.of(await operations.life(tx, enrolment_id))
 
 
-@router.post("/enrolments/{enrolment_id}/decline")
+@router.post("/enrolments/{enrolment_id}/decline", responses=refuses(REFUSALS_TO_STAFF, UNKNOWN, OTHER_STATE))
 async def decline(
     request: Request, enrolment_id: UUID, staff: Staff, declining: Declining | None = None
 ) -> EnrolmentShown:
@@ -121,15 +148,18 @@ async def decline(
     tags=["workshops"],
     dependencies=[Depends(require_staff)],
     response_model=Page[EnrolmentListed],
-    responses={200: {"content": {"text/csv": {}}}},
+    responses={200: {"content": {"text/csv": {}}}, **refuses(REFUSALS_TO_STAFF, UNKNOWN_WORKSHOP)},
 )
 async def taking_part(
-    request: Request, workshop_id: UUID, paging: Paged, accept: Annotated[str, Header()] = "application/json"
+    request: Request,
+    workshop_id: UUID,
+    paging: Paged,
+    accept: Annotated[str, Header(include_in_schema=False)] = "application/json",
 ) -> Response:
     """List a workshop's enrolments in the order of acceptance; whole as CSV where that is accepted."""
-    if "text/csv" in accept:
+    if _prefers_csv(accept):
         return Response(await _as_csv(request, workshop_id), media_type="text/csv; charset=utf-8")
-    (after,) = paging.after(tuple[int]) or (0,)
+    (after,) = paging.after(tuple[Number]) or (0,)
     async with _service(request).transaction() as tx:
         found = await operations.taking_part(tx, workshop_id, after, paging.rows)
     shown, following = paging.cut(found, lambda one: (one.enrolment.number,))
@@ -137,7 +167,7 @@ async def taking_part(
     return Response(page.model_dump_json(), media_type="application/json")
 
 
-@router.get("/workshops/{workshop_id}/seats", tags=["workshops"])
+@router.get("/workshops/{workshop_id}/seats", tags=["workshops"], responses=refuses(UNKNOWN_WORKSHOP))
 async def seats(request: Request, workshop_id: UUID) -> dict[Attendance, SeatCount]:
     """Tell how many seats there are and how many are taken, per way of attending."""
     async with _service(request).transaction() as tx:
@@ -150,6 +180,16 @@ def _idempotency_key(request: Request) -> str | None:
     if key is not None and not KEY.fullmatch(key):
         raise Invalid("The key is not one.", [("Idempotency-Key", "must have 1 to 200 printable ASCII characters")])
     return key
+
+
+def _prefers_csv(accept: str) -> bool:
+    """Read an Accept header (RFC 9110, section 12.5.1): CSV is for who names it, unless JSON weighs more."""
+    weights = {"text/csv": 0.0, "application/json": 0.0}
+    for part in accept.lower().split(","):
+        media_type, *parameters = (each.strip() for each in part.split(";"))
+        weight = next((each.removeprefix("q=") for each in parameters if each.startswith("q=")), "1")
+        weights[media_type] = float(weight) if WEIGHT.fullmatch(weight) else 0.0
+    return 0 < weights["text/csv"] >= weights["application/json"]
 
 
 async def _as_csv(request: Request, workshop_id: UUID) -> str:

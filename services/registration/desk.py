@@ -1,17 +1,26 @@
 """Where enrolments are asked for, by machines and by people: gathered, paced, and given their links."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
+
+from prometheus_client import Histogram
 
 from services.registration import operations
 from services.registration.gather import Gatherer
 from services.registration.operations import Keyed, Outcome, Overtaken
 from services.registration.settings import RegistrationSettings
+from shared.observability import NOWHERE, Origin, stemming, tracing
 from shared.runtime import Service
 from shared.web.limits import RateLimit
 from shared.web.tokens import Links
+
+GATHERED = Histogram(
+    "convoca_gathered_requests",
+    "Requests to enrol by HTTP that were decided in one transaction",
+    buckets=(1, 2, 5, 10, 25, 50, 100, 200),
+)
 
 
 @dataclass(slots=True)
@@ -50,7 +59,19 @@ class Desk:
         return self.public_url + self.manage_path(enrolment_id)
 
     async def _decide(self, asked: Sequence[Keyed]) -> Sequence[Outcome]:
-        while True:
-            with contextlib.suppress(Overtaken):  # whoever overtook us has committed: that key is settled next time
-                async with self.service.transaction() as tx:
-                    return await operations.enrol_once(tx, asked)
+        with _seen(asked):
+            while True:
+                with contextlib.suppress(Overtaken):  # who overtook us has committed: that key is settled next time
+                    async with self.service.transaction() as tx:
+                        return await operations.enrol_once(tx, asked)
+
+
+@contextlib.contextmanager
+def _seen(asked: Sequence[Keyed]) -> Iterator[None]:
+    """Count what is decided together; of one request it is part of its trace, of many it has one of its own."""
+    GATHERED.observe(len(asked))
+    sources = [each.request.cause for each in asked if isinstance(each.request.cause, Origin)]
+    with stemming(sources[0] if len(asked) == len(sources) == 1 else NOWHERE):
+        links = [each.traceparent for each in sources if each.traceparent]
+        with tracing.span("decide enrolments", {"convoca.requests": len(asked)}, links=links):
+            yield

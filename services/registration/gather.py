@@ -7,14 +7,15 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 from shared.database import passes
+from shared.observability import apart
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
 SECONDS_TO_GATHER = 0.001
 MOST_TOGETHER = 200
-SECONDS_TO_ANSWER = 4.5
-"""Below the five seconds within which a caller hears that we cannot."""
+SECONDS_TO_ANSWER = 4.0
+"""Below what a request may take in all, lest its place in the batch outlive it."""
 
 
 class Gatherer(Generic[Asked, Answer]):
@@ -44,7 +45,7 @@ class Gatherer(Generic[Asked, Answer]):
         future: asyncio.Future[Answer] = loop.create_future()
         self._waiting.append((asked, future))
         if self._work is None or self._work.done():
-            self._work = asyncio.create_task(self._serve(), name="gatherer")
+            self._work = asyncio.create_task(self._serve(), name="gatherer", context=apart())
         late = loop.call_later(self._seconds_to_answer, _fail, [(asked, future)], TimeoutError())
         try:
             return await future

@@ -16,6 +16,7 @@ from services.registration.operations import Keyed, Offer
 from services.registration.operations import Request as Asked
 from shared.errors import Conflict, Invalid, NotFound, Problem
 from shared.events.registration import EnrolmentForm, SeatCount
+from shared.observability import origin
 from shared.runtime import Service
 from shared.web.forms import Form
 from shared.web.i18n import N_, Translator
@@ -48,7 +49,7 @@ async def enrol(request: Request, slug: str) -> Response:
         wrong = _said_what_is_wrong(form, filled, _pages(request).translator(request))
         return _form(request, offer, wrong, status=422)
     key = f"page:{form.value('key')}" if KEY.fullmatch(form.value("key")) else None
-    outcome = await _desk(request).enrol(Keyed(Asked(offer.rules.workshop_id, filled), key))
+    outcome = await _desk(request).enrol(Keyed(Asked(offer.rules.workshop_id, filled, cause=origin()), key))
     match outcome:
         case Invalid(slug="idempotency-key-reused"):
             return _form(request, offer, form, refusal=outcome, status=409)

@@ -9,21 +9,21 @@ from shared.errors import Problem
 from shared.events.catalogue import JoiningChanged, WorkshopEvent
 from shared.events.registration import EnrolmentRequested
 from shared.events.topics import INBOUND, JOINING, WORKSHOPS
-from shared.messaging.follow import Delivery, Followers
+from shared.messaging.follow import Delivery, Followers, Stale
 
 follow = Followers("registration")
 
 
 @follow(WORKSHOPS, events=WorkshopEvent)
-async def keep_workshops(event: WorkshopEvent, tx: Transaction) -> None:
+async def keep_workshops(event: WorkshopEvent, tx: Transaction) -> Stale | None:
     """Keep our own copy of each workshop, and give and take back seats as it says."""
-    await operations.keep_workshop(tx, event, _version(tx))
+    return None if await operations.keep_workshop(tx, event, _version(tx)) else Stale()
 
 
 @follow(JOINING, events=JoiningChanged)
-async def keep_join_links(event: JoiningChanged, tx: Transaction) -> None:
+async def keep_join_links(event: JoiningChanged, tx: Transaction) -> Stale | None:
     """Keep how one joins each workshop, for those who have a seat."""
-    await operations.keep_joining(tx, event, _version(tx))
+    return None if await operations.keep_joining(tx, event, _version(tx)) else Stale()
 
 
 @follow.batch(INBOUND["registration"], events=EnrolmentRequested)

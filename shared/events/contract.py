@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from shared.events import catalogue, incidents, notifications, registration
 from shared.events.base import SHAPES, Event
+from shared.events.topics import INCIDENTS, Topic
 
 MODULES = (catalogue, incidents, notifications, registration)
 """Imported so that `SHAPES` is complete."""
@@ -27,6 +28,16 @@ def every_shape() -> Sequence[type[Event]]:
 def shape_called(name: str, version: int) -> type[Event] | None:
     """Find a shape by its name; a bare type that is no fact of ours means what outside systems send."""
     return SHAPES.get((name, version)) or SHAPES.get((f"inbound.{name}", version))
+
+
+def streams_of(shape: type[Event]) -> Sequence[Topic]:
+    """Tell on which streams a shape goes: one, save word of dead letters, for which each service has its own."""
+    return tuple(INCIDENTS.values()) if shape.topic in INCIDENTS.values() else (shape.topic,)
+
+
+def shapes_on(topic: Topic) -> Sequence[type[Event]]:
+    """Give what goes on a stream."""
+    return [shape for shape in every_shape() if topic in streams_of(shape)]
 
 
 def mode_of(shape: type[Event]) -> JsonSchemaMode:
@@ -51,6 +62,27 @@ def schema_of(shape: type[Event]) -> Json:
 def schema_file(shape: type[Event], folder: Path = SCHEMAS) -> Path:
     """Tell where a shape's schema lies; what lies there is what is served."""
     return folder / shape.shape / f"{shape.version}.json"
+
+
+def schema_within(shape: type[Event], place: str) -> Json:
+    """Give the schema that is kept, as it stands at `place` (a JSON pointer) in a larger document.
+
+    What it refers to is found there; its name and dialect are the document's affair.
+    """
+    kept = json.loads(schema_file(shape).read_bytes())
+    moved: Json = _moved({name: part for name, part in kept.items() if name not in {"$id", "$schema"}}, place)
+    return moved
+
+
+def _moved(part: Any, place: str) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(part, list):
+        return [_moved(each, place) for each in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: f"{place}{value.removeprefix('#')}" if name == "$ref" else _moved(value, place)
+        for name, value in part.items()
+    }
 
 
 def sample_files(shape: type[Event]) -> Sequence[Path]:

@@ -3,9 +3,19 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import EmailStr, Field, NonNegativeInt, PositiveInt, StringConstraints
+from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints
 
-from shared.events.base import Attendance, Contract, Country, Event, Language, Moment, OrganisationKind, Slug
+from shared.events.base import (
+    Attendance,
+    Contract,
+    Country,
+    EmailAddress,
+    Event,
+    Language,
+    Moment,
+    OrganisationKind,
+    Slug,
+)
 from shared.events.topics import ENROLMENTS, INBOUND, ORGANISATIONS, PEOPLE, SEATS
 
 EnrolmentLife = Literal[
@@ -143,7 +153,7 @@ class Person(Contract):
     """Who asks to take part."""
 
     name: Line
-    email: Annotated[EmailStr, Field(max_length=254)]
+    email: EmailAddress
     language: Language = "ca"
 
 

@@ -7,13 +7,17 @@ SERVICES = ("catalogue", "registration", "notifications")
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A stream. `retention_days` is how long a record stays; None keeps the newest of each key for ever."""
+    """A stream. `retention_days` is how long a record stays; None keeps the newest of each key for ever.
+
+    `key` names the field of the data by whose value its records are keyed; "" where none of ours decides it.
+    """
 
     name: str
     retention_days: int | None = None
     partitions: int = 6
     max_record_bytes: int = 1_048_576
     inbound: bool = False
+    key: str = ""
 
     @property
     def compacted(self) -> bool:
@@ -22,15 +26,17 @@ class Topic:
 
 
 YEAR = 366
-WORKSHOPS = Topic("catalogue.workshops")
-JOINING = Topic("catalogue.joining")
-ENROLMENTS = Topic("registration.enrolments", retention_days=YEAR)
-SEATS = Topic("registration.seats")
-PEOPLE = Topic("registration.people")
-ORGANISATIONS = Topic("registration.organisations")
-NOTICES = Topic("notifications.notices", retention_days=YEAR)
-INCIDENTS = {service: Topic(f"{service}.incidents", retention_days=14, partitions=1) for service in SERVICES}
-INBOUND = {service: Topic(f"inbound.{service}", inbound=True) for service in SERVICES}
+WORKSHOPS = Topic("catalogue.workshops", key="workshop_id")
+JOINING = Topic("catalogue.joining", key="workshop_id")
+ENROLMENTS = Topic("registration.enrolments", retention_days=YEAR, key="enrolment_id")
+SEATS = Topic("registration.seats", key="workshop_id")
+PEOPLE = Topic("registration.people", key="person_id")
+ORGANISATIONS = Topic("registration.organisations", key="organisation_id")
+NOTICES = Topic("notifications.notices", retention_days=YEAR, key="notice_id")
+INCIDENTS = {
+    service: Topic(f"{service}.incidents", retention_days=14, partitions=1, key="service") for service in SERVICES
+}
+INBOUND = {service: Topic(f"inbound.{service}", retention_days=14, inbound=True) for service in SERVICES}
 """Stands for all `inbound.<service>.<publisher>`; each publisher's own is made with `inbound()`."""
 
 
@@ -53,5 +59,5 @@ OWN: dict[str, tuple[Topic, ...]] = {
 }  # fmt: skip
 """What each service writes, and nobody else."""
 
-SHUT = frozenset({JOINING, PEOPLE, *(dead_letters(service) for service in SERVICES)})
-"""What only our own services and staff may read: it holds personal data, or links for those who have a seat."""
+SHUT = frozenset({JOINING, PEOPLE, *INCIDENTS.values(), *map(dead_letters, SERVICES)})
+"""What only our own services and staff may read: personal data, links for those who have a seat, what went wrong."""

@@ -19,10 +19,11 @@ from faststream.kafka.message import KafkaMessage
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from shared.database import passes
+from shared.messaging import lag
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Record
 from shared.messaging.kafka import answers, security
-from shared.observability import where
+from shared.observability import RETRIES, where
 from shared.settings import KafkaSettings
 
 log = structlog.get_logger()
@@ -73,6 +74,12 @@ class Bus:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SECONDS_TO_FINISH + 0.5):
                     await self._broker.stop()
+
+    async def measure_lag(self) -> None:
+        """Tell how far behind each consumer is on its partitions, by its own position and the broker's word."""
+        subscribers = self._broker.subscribers if self._broker else ()
+        following = {str(each.group_id): each.consumer for each in cast("list[Subscriber]", subscribers)}
+        await lag.measure({name: each for name, each in following.items() if each and name in self._polling})
 
     async def _keep(self, subscriber: Subscriber) -> None:
         name, pause = str(subscriber.group_id), FIRST_PAUSE
@@ -162,6 +169,7 @@ def _handler(consumer: Consumer) -> Callable[[Sequence[Record]], Awaitable[None]
             level = log.warning if passes(error) else log.error
             told = {"consumer": consumer.subscription.name, "error": type(error).__name__, "at": where(error)}
             level("waiting-to-consume", **told)
+            RETRIES.labels(consumer.subscription.name, "outage").inc()
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
             raise NackMessage from error

@@ -15,11 +15,11 @@ from pydantic import ValidationError
 from shared.database import Database, Transaction, passes
 from shared.errors import Problem
 from shared.events.base import Event
-from shared.messaging import dead_letters, inbox, parking, publishers
-from shared.messaging.dead_letters import Fault
+from shared.messaging import dead_letters, inbox, parking, publishers, seen
+from shared.messaging.dead_letters import LONGEST_DETAIL, Fault
 from shared.messaging.envelope import Envelope, Record, Unreadable, pack_headers, unseal
-from shared.messaging.follow import Delivery, Refused, Subscription, Verdict, Waits, verdict_on
-from shared.observability import EVENTS, where
+from shared.messaging.follow import Delivery, Refused, Stale, Subscription, Verdict, Waits, verdict_on
+from shared.observability import EVENTS, RETRIES, where
 
 log = structlog.get_logger()
 TRIES = 3
@@ -77,11 +77,14 @@ class Consumer:
     async def accept(self, letter: Opened) -> None:
         """Take an event that came otherwise than by Kafka: from here on it goes the way of one that waits, due at once.
 
-        It shares its identity with the same event on Kafka; one that is known is left as it is. `letter` has no fault.
+        It shares its identity with the same event on Kafka, and its subject is its key, as it would be there; one that
+        is known is left as it is. `letter` has no fault.
         """
+        subject = letter.envelope and letter.envelope.subject
+        record = replace(letter.record, key=subject.encode() if subject else None)
         async with self.database.transaction(self.clock(), letter.envelope) as tx:
             if await inbox.admit(tx.session, self.subscription.name, [letter.identity], tx.now):
-                await parking.park(tx.session, self.subscription.name, [(letter.record, "accepted")], tx.now, tx.now)
+                await parking.park(tx.session, self.subscription.name, [(record, "accepted")], tx.now, tx.now)
                 await inbox.note(tx.session, self.subscription.name, [inbox.Outcome(letter.identity, "accepted")])
 
     async def tend(self) -> None:
@@ -103,7 +106,7 @@ class Consumer:
         try:
             envelope, data = unseal(record)
         except Unreadable as error:
-            return Opened(record, _position(record), fault=Fault("unreadable", str(error)))
+            return Opened(record, _position(record), fault=Fault("unreadable", _printable(str(error))))
         letter = Opened(record, inbox.Identity(envelope.source, envelope.id), envelope, publisher=publisher)
         if publisher is not None and envelope.source != publishers.source_of(publisher):
             # Its claimed identity is somebody else's, whose own event of that id is still to come.
@@ -120,9 +123,13 @@ class Consumer:
         except ValidationError as error:
             faults = error.errors(include_url=False, include_input=False, include_context=False)
             detail = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'data'}: {each['msg']}" for each in faults)
-            return replace(letter, fault=Fault("invalid", detail))
+            return replace(letter, fault=Fault("invalid", _printable(detail)))
 
     async def _together(self, opened: Sequence[Opened]) -> None:
+        with seen.batch(self.subscription.name, [each.envelope for each in opened]) as envelopes:
+            await self._in_one_transaction([_as_seen(*pair) for pair in zip(opened, envelopes, strict=True)])
+
+    async def _in_one_transaction(self, opened: Sequence[Opened]) -> None:
         async with self.database.transaction(self.clock()) as tx:
             fresh = await inbox.admit(tx.session, self.subscription.name, (each.identity for each in opened), tx.now)
             firsts = {each.identity: each for each in reversed(opened)}
@@ -142,7 +149,9 @@ class Consumer:
 
     async def _alone(self, letter: Opened) -> None:
         verdict: Verdict
-        for attempt in range(1, TRIES + 1):  # noqa: B007 - told of afterwards
+        for attempt in range(1, TRIES + 1):
+            if attempt > 1:
+                RETRIES.labels(self.subscription.name, "bug").inc()
             try:
                 await self._together([letter])
             except Problem as problem:
@@ -162,7 +171,9 @@ class Consumer:
         letter = self.open(parked.record)
         if letter is None:
             letter = Opened(parked.record, _position(parked.record), fault=Fault("unknown-type", "no longer taken"))
-        verdict = letter.fault or await self._released(parked, letter)
+        RETRIES.labels(self.subscription.name, "waiting").inc()
+        with seen.taking(self.subscription.name, [letter.envelope]) as [envelope]:
+            verdict = letter.fault or await self._released(parked, _as_seen(letter, envelope))
         if verdict is not None:
             await self._settle_parked(parked, letter, verdict)
 
@@ -231,9 +242,13 @@ class Consumer:
                     EVENTS.labels(self.subscription.name, "done").inc()
                 case Waits(reason):
                     waiting.append((letter.record, reason))
+                    waits = "event-waits", self.subscription.name, letter.record, letter.envelope
+                    tx.after_commit(seen.telling(*waits, reason=reason))
                     outcomes.append(inbox.Outcome(letter.identity, "waiting", reason))
                 case Refused(reason, detail):
                     outcomes.append(inbox.Outcome(letter.identity, "refused", f"{reason}: {detail}"))
+                case Stale(why):
+                    outcomes.append(inbox.Outcome(letter.identity, "stale", why))
                 case Fault(reason, detail):
                     dead.append(dead_letters.Letter(letter.record, letter.identity, verdict, attempts, letter.envelope))
                     outcomes.append(inbox.Outcome(letter.identity, "dead-lettered", f"{reason}: {detail}"))
@@ -255,6 +270,15 @@ class Consumer:
             offset=record.offset,
         )
         return Fault("bug", f"{type(error).__name__} at {where(error)}")
+
+
+def _printable(detail: str) -> str:
+    """Make a detail fit for people and databases: it may name a field, and its sender chose that name."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in detail)[:LONGEST_DETAIL]
+
+
+def _as_seen(letter: Opened, envelope: Envelope | None) -> Opened:
+    return letter if envelope is letter.envelope else replace(letter, envelope=envelope)
 
 
 def _delivery(letter: Opened) -> Delivery[Event]:

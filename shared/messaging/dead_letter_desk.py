@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.errors import Conflict, NotFound
 from shared.messaging import inbox, parking
 from shared.messaging.dead_letters import Fault, Letter
-from shared.messaging.envelope import Record, unpack_headers
+from shared.messaging.envelope import LONGEST_KEY, Record, unpack_headers
 
 State = Literal["open", "retried", "discarded"]
 STATES: tuple[State, ...] = get_args(State)
@@ -58,9 +58,15 @@ async def retry(session: AsyncSession, number: int, now: datetime) -> Kept:
     """Have the consumer that failed try a dead letter again, and nobody else: it waits with it, due at once.
 
     It keeps its identity, so that an effect it has had meanwhile is not had again. What waits of its key stays behind
-    it. One that fails again is a new dead letter. Raises NotFound, or Conflict where it was settled before.
+    it. One that fails again is a new dead letter. Raises NotFound, or Conflict where it was settled before, or where
+    its key is too long to wait by.
     """
     kept = await _settle(session, number, "retried", now)
+    if len(kept.letter.record.key or b"") > LONGEST_KEY:
+        slug = "key-too-long"
+        raise Conflict(
+            slug, f"The dead letter {number} has a key of more than {LONGEST_KEY} bytes: no try can take it."
+        )
     await parking.put_first(session, kept.consumer, kept.letter.record, "retried", now)
     if not kept.letter.identity.of_a_place:
         await inbox.note(session, kept.consumer, [inbox.Outcome(kept.letter.identity, "waiting", "retried")])

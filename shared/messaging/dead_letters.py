@@ -1,7 +1,8 @@
 """What could not be taken, kept byte for byte with the reason, and told of without its content."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import uuid_utils.compat as uuids
 from sqlalchemy import text
@@ -9,12 +10,18 @@ from sqlalchemy import text
 from shared.database import Transaction
 from shared.events.incidents import RecordDeadLettered
 from shared.events.topics import INCIDENTS, dead_letters
-from shared.messaging.envelope import Envelope, Outgoing, Record, pack_headers
+from shared.messaging import seen
+from shared.messaging.envelope import LONGEST_KEY, Envelope, Outgoing, Record, pack_headers
 from shared.messaging.inbox import Identity
+from shared.observability import DEAD_LETTERS
 
 LONGEST_DETAIL = 1000
 LONGEST_CLAIM = 200
 HEADER_PREFIX = "dl-"
+KEY_HEADER = "dl-key"
+"""Holds a key that is too long to be one in the outbox, whose index would refuse it and hold up all that is said."""
+
+TYPE = "dead-letter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +89,38 @@ async def lay_down(tx: Transaction, consumer: str, letters: Sequence[Letter]) ->
     )
     for letter in letters:
         _publish(tx, letter)
+        tx.after_commit(DEAD_LETTERS.labels(consumer, letter.fault.reason).inc)
+        told = "dead-letter", consumer, letter.record, letter.envelope
+        tx.after_commit(seen.telling(*told, reason=letter.fault.reason, attempts=letter.attempts))
 
 
-def _publish(tx: Transaction, letter: Letter) -> None:
-    record, fault, envelope = letter.record, letter.fault, letter.envelope
-    marks = {
+def marks_of(letter: Letter, now: datetime) -> Mapping[str, str]:
+    """Give the headers that a dead letter has beside the record's own."""
+    record, fault = letter.record, letter.fault
+    return {
         "dl-reason": fault.reason,
         "dl-detail": fault.detail[:LONGEST_DETAIL],
         "dl-topic": record.topic,
         "dl-partition": str(record.partition),
         "dl-offset": str(record.offset),
         "dl-attempts": str(letter.attempts),
-        "dl-at": tx.now.isoformat(),
+        "dl-at": now.isoformat(),
     }
+
+
+def _publish(tx: Transaction, letter: Letter) -> None:
+    record, fault, envelope = letter.record, letter.fault, letter.envelope
+    marks = marks_of(letter, tx.now)
+    key, own = record.key, record.headers
+    if key is not None and len(key) > LONGEST_KEY:
+        key, own = None, (*own, (KEY_HEADER, key))
     tx.forward(
         Outgoing(
             event_id=str(uuids.uuid7()),
             topic=dead_letters(tx.service).name,
-            key=record.key,
-            type="dead-letter",
-            headers=(*record.headers, *((name, value.encode()) for name, value in marks.items())),
+            key=key,
+            type=TYPE,
+            headers=(*own, *((name, value.encode()) for name, value in marks.items())),
             value=record.value,
         )
     )

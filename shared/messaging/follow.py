@@ -1,13 +1,14 @@
 """How a service says what it follows: one function per stream, and no word on delivery."""
 
 import typing
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from shared.database import Transaction
-from shared.errors import Conflict, Invalid, NotFound, Problem
+from shared.errors import Conflict, Invalid, NotFound, Outdated, Problem
 from shared.events.base import Event
 from shared.events.topics import Topic
 from shared.messaging.dead_letters import Fault
@@ -32,13 +33,22 @@ class Refused:
     detail: str
 
 
-Verdict = Waits | Refused | Fault
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The event tells of nothing newer than what is known, so it changed nothing."""
+
+    detail: str | None = None
+
+
+Verdict = Waits | Refused | Stale | Fault
 
 
 def verdict_on(problem: Problem) -> Verdict:
     """Say what a problem means for an event: the bus's one mapping of the kinds of error."""
     if isinstance(problem, NotFound):
         return Waits(problem.slug)
+    if isinstance(problem, Outdated):
+        return Stale(f"{problem.slug}: {problem.detail}")
     if isinstance(problem, Conflict):
         return Refused(problem.slug, problem.detail)
     fields = problem.fields if isinstance(problem, Invalid) else ()
@@ -63,7 +73,25 @@ class Delivery(Generic[E]):
         self.verdict = verdict_on(problem)
 
 
-Handler = Callable[[Any, Transaction], Awaitable[None]]
+def newer(
+    deliveries: Sequence[Delivery[E]], known: Mapping[UUID, int], aggregate: Callable[[E], UUID]
+) -> list[Delivery[E]]:
+    """Give those that tell of something newer than what is `known`, and than one another; the others become stale.
+
+    `known` is the sequence of each aggregate that is kept; one that is not kept yet has none.
+    """
+    newest, news = dict(known), []
+    for each in deliveries:
+        about, sequence = aggregate(each.event), each.envelope.sequence or 0
+        if about in newest and sequence <= newest[about]:
+            each.verdict = Stale()
+        else:
+            newest[about] = sequence
+            news.append(each)
+    return news
+
+
+Handler = Callable[[Any, Transaction], Awaitable[Stale | None]]
 BatchHandler = Callable[[Sequence[Delivery[Any]], Transaction], Awaitable[None]]
 Decorator = Callable[[Handler], Handler]
 BatchDecorator = Callable[[BatchHandler], BatchHandler]
@@ -98,14 +126,15 @@ class Followers:
         """Follow `topics` an event at a time: `handler(event, tx)`, where `tx.cause` is the event's envelope.
 
         `events` is the event class, or the union of those that matter here; others on the stream are passed over
-        (on an inbound one they are dead letters). NotFound lets the event wait for as long as `patience`.
+        (on an inbound one they are dead letters). NotFound lets the event wait for as long as `patience`. A handler
+        that finds it not newer than what is known answers Stale.
         """
 
         def decorate(handler: Handler) -> Handler:
             async def one_by_one(deliveries: Sequence[Delivery[Any]], tx: Transaction) -> None:
                 for delivery in deliveries:
                     tx.cause = delivery.envelope
-                    await handler(delivery.event, tx)
+                    delivery.verdict = await handler(delivery.event, tx)
 
             self._add(topics, events, patience, name, one_by_one)
             return handler

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-State = Literal["accepted", "done", "waiting", "refused", "dead-lettered"]
+State = Literal["accepted", "done", "waiting", "refused", "stale", "dead-lettered"]
 PLACE = "kafka:"
 """Begins the source of what is known only by where it lay."""
 

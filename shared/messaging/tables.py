@@ -35,6 +35,7 @@ def attach(metadata: MetaData) -> None:
         Index("outbox_waiting", "id", postgresql_where=text("published_at IS NULL AND refused IS NULL")),
         Index("outbox_refused", "topic", "key", postgresql_where=text("refused IS NOT NULL")),
         Index("outbox_published", "topic", "key", "id", postgresql_where=text("published_at IS NOT NULL")),
+        Index("outbox_erased", "topic", "key", "id", postgresql_where=text("payload IS NULL")),
     )
     Table(
         "inbox",
@@ -161,6 +162,9 @@ V2 = (
 )
 """Dead letters kept for staff, replays asked for, and what pruning finds its way by."""
 
+V3 = ("CREATE INDEX outbox_erased ON outbox (topic, key, id) WHERE payload IS NULL",)
+"""By this what a tombstone has erased is found, to be neither kept nor sent again."""
+
 
 def create_v1(op: Operations) -> None:
     """Make the bus's tables, in a service's first migration."""
@@ -171,4 +175,10 @@ def create_v1(op: Operations) -> None:
 def create_v2(op: Operations) -> None:
     """Add what the bus's second version has, in a later migration."""
     for statement in V2:
+        op.execute(statement)
+
+
+def create_v3(op: Operations) -> None:
+    """Add what the bus's third version has, in a later migration."""
+    for statement in V3:
         op.execute(statement)

@@ -1,26 +1,26 @@
-"""What a request is held to before any of our code reads it: a name, a size, a pace."""
+"""What a request is held to before any of our code reads it: a size, a time, a pace."""
 
-import re
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv6Address, ip_address
 from math import ceil
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
-from uuid_utils import uuid7
 
 from shared.errors import Problem
 
 LARGEST_BODY = 256 * 1024
-CORRELATION_HEADER = "X-Correlation-Id"
+SECONDS_TO_ANSWER = 4.2
+"""Within five seconds a caller who wants something done hears that it cannot be, whatever hangs."""
 MOST_ADDRESSES = 10_000
 """Addresses remembered; past that, who asked longest ago is forgotten."""
-_SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods by which nothing is changed (RFC 9110, section 9.2.1)."""
 
 
 class TooManyRequests(Problem):
@@ -29,30 +29,6 @@ class TooManyRequests(Problem):
     def __init__(self, retry_after: int) -> None:
         super().__init__("too-many-requests", f"Too many requests: try again in {retry_after} seconds.")
         self.retry_after = retry_after
-
-
-class Correlation:
-    """Gives each request its correlation id: the caller's if it is a sane one, else a new one; answers and logs it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on under its id."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        given = Headers(scope=scope).get(CORRELATION_HEADER, "")
-        correlation_id = given if _SAFE_ID.fullmatch(given) else str(uuid7())
-        scope.setdefault("state", {})["correlation_id"] = correlation_id
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[CORRELATION_HEADER] = correlation_id
-            await send(message)
-
-        with bound_contextvars(correlation_id=correlation_id):
-            await self._app(scope, receive, answer)
 
 
 class BodyLimit:
@@ -84,6 +60,32 @@ class BodyLimit:
 
     def _refusal(self) -> HTTPException:
         return HTTPException(413, f"The body is larger than {self._largest} bytes.")
+
+
+class TimeLimit:
+    """Gives up (TimeoutError) what is asked to be done, `seconds` after the last of the request that was read.
+
+    What only reads is not held to it: a long list takes its time.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float = SECONDS_TO_ANSWER) -> None:
+        self._app = app
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on for as long as it may take."""
+        if scope["type"] != "http" or scope["method"] in SAFE:
+            await self._app(scope, receive, send)
+            return
+        now = asyncio.get_running_loop().time
+        async with asyncio.timeout(self._seconds) as limit:
+
+            async def read() -> Message:
+                message = await receive()
+                limit.reschedule(now() + self._seconds)
+                return message
+
+            await self._app(scope, read, send)
 
 
 @dataclass(slots=True)

@@ -3,10 +3,11 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Query
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from shared.errors import Invalid
@@ -15,6 +16,18 @@ DEFAULT_LIMIT = 100
 LARGEST_LIMIT = 1000
 LONGEST_CURSOR = 1000
 
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        message = "must be a moment that there is in UTC"
+        raise ValueError(message) from error
+
+
+Number = Annotated[int, Field(ge=0, lt=2**63)]
+Instant = Annotated[datetime, AwareDatetime, AfterValidator(_in_utc)]
+"""Positions that a database can look for; what else a forged cursor says is refused."""
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -36,7 +49,7 @@ class Paging:
     limit: int = DEFAULT_LIMIT
 
     def after(self, shape: type[T]) -> T | None:
-        """Give the position to read after, None at the start; `shape` is a tuple type such as `tuple[datetime, UUID]`.
+        """Give the position to read after, None at the start; `shape` is a tuple type such as `tuple[Instant, UUID]`.
 
         Raises Invalid when the cursor is not one of ours.
         """

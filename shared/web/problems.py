@@ -1,7 +1,7 @@
 """What goes wrong, as HTTP says it: problem+json (RFC 9457) to machines, a page in their language to people."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -17,10 +17,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.database import passes
 from shared.errors import Conflict, Forbidden, Invalid, Malformed, NotFound, Problem, Unauthorised, Unavailable
 from shared.observability import where
+from shared.web.entrance import Entrance
 from shared.web.forms import field_name
-from shared.web.limits import BodyLimit, Correlation, TooManyRequests
+from shared.web.limits import BodyLimit, TimeLimit, TooManyRequests
+from shared.web.methods import HeadAsGet, allowed
 
 MEDIA_TYPE = "application/problem+json"
+PREFIX = "urn:convoca:problem:"
 SECONDS_TO_RETRY = 5
 PLACES = {"body", "query", "path", "header", "cookie"}
 """Where FastAPI says that a field stands; callers know it by its name alone."""
@@ -72,20 +75,25 @@ def reference(request: Request) -> str:
 
 
 def install(app: FastAPI, pages: ProblemPages | None = None) -> None:
-    """Make `app` answer every error as a problem, name its requests and bound their bodies.
+    """Make `app` answer every error as a problem, bound its requests, answer HEAD.
 
     With `pages`, errors outside `/api/` are pages for whoever accepts HTML. Call it once, after the app's other
     middleware has been added.
     """
 
     async def tell(request: Request, error: Exception) -> Response:
-        return _respond(request, answer_to(error), pages)
+        answer = answer_to(error)
+        if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            answer = replace(answer, headers={"Allow": allowed(app.routes, request.scope)})
+        return _respond(request, answer, pages)
 
     for kind in (Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, tell)
     app.add_middleware(BodyLimit)
+    app.add_middleware(TimeLimit)
     app.add_middleware(_Unexpected, pages=pages)
-    app.add_middleware(Correlation)
+    app.add_middleware(Entrance)
+    app.add_middleware(HeadAsGet)
 
 
 def answer_to(error: Exception) -> Answer:
@@ -106,13 +114,9 @@ def answer_to(error: Exception) -> Answer:
 
 def faults(errors: Sequence[Any]) -> list[dict[str, str]]:
     """Write pydantic's errors as `{field, message}`, without repeating the values."""
-    return [
-        {
-            "field": field_name(_without_place(fault["loc"])),
-            "message": fault["msg"].removeprefix("Value error, "),
-        }
-        for fault in errors
-    ]
+    found = [(field_name(_without_place(fault["loc"])), fault["msg"].removeprefix("Value error, ")) for fault in errors]
+    # What both an endpoint and what it depends on read is found wrong twice.
+    return [{"field": name, "message": message} for name, message in dict.fromkeys(found)]
 
 
 def _problem(problem: Problem) -> Answer:
@@ -154,7 +158,7 @@ def _respond(request: Request, answer: Answer, pages: ProblemPages | None) -> Re
         response.headers.update(answer.headers)
         return response
     members = {
-        "type": f"urn:convoca:problem:{answer.slug}",
+        "type": f"{PREFIX}{answer.slug}",
         "title": answer.slug.replace("-", " ").capitalize(),
         "status": answer.status,
         "detail": answer.detail,

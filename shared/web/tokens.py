@@ -18,10 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.errors import Forbidden, Unauthorised
 from shared.messaging.publishers import digest
+from shared.web.openapi import Refusals
 
 Scope = Literal["staff"]
 SIGNATURE_BYTES = 16
-_bearer = HTTPBearer(auto_error=False, description="A token of `convoca token create`.")
+REFUSALS_TO_STAFF: Refusals = {401: ["no-token", "unknown-token"], 403: ["wrong-scope"]}
+REFUSALS_TO_PUBLISHERS: Refusals = {401: ["no-token"], 403: ["unknown-token", "wrong-scope"]}
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="bearer",
+    description="Of staff, by `convoca token create`; of an outside system, by `convoca publisher add`.",
+)
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 

@@ -52,8 +52,10 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 log.dirs=/tmp/records
 """
-# The first user is written where the storage is made, for nobody could log in to make it.
+# The first user is written where the storage is made, for nobody could log in to make it. Two JVMs start one after the
+# other, without the compiler that pays only after minutes.
 START = f"""
+export KAFKA_JVM_PERFORMANCE_OPTS="-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 printf '%s' "$PROPERTIES" > /tmp/server.properties
 /opt/kafka/bin/kafka-storage.sh format --cluster-id 5L6g3nShT-eMCtK--X86sw --config /tmp/server.properties \
     --add-scram 'SCRAM-SHA-512=[name={ADMIN},password={PASSWORD}]' &&
@@ -94,7 +96,7 @@ def guarded() -> Iterator[Guarded]:
         DockerContainer(KAFKA_IMAGE)
         .with_envs(PROPERTIES=PROPERTIES % {"port": port}, KAFKA_HEAP_OPTS="-Xmx512m")
         .with_command(["bash", "-c", START])
-        .waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(90))
+        .waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(180))
     )
     container.ports = {"9092/tcp": (LOOPBACK, port)}  # type: ignore[dict-item]  # as in tests/brokers.py
     with container:

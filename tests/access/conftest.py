@@ -6,9 +6,8 @@ import pytest
 import pytest_asyncio
 
 from tests.access.broker import Guarded, guarded
-from tests.access.running import on_guarded
+from tests.access.running import GuardedStack, on_guarded
 from tests.brokers import Parts, postgres_in_a_container
-from tests.system.stack import Stack
 
 
 @pytest.fixture(scope="package")
@@ -19,7 +18,7 @@ def broker() -> Iterator[Guarded]:
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def stack(broker: Guarded, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+async def stack(broker: Guarded, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GuardedStack]:
     """Give the whole system, each service a user of its own; `stack.bus` is the administrator's."""
     with postgres_in_a_container() as url:
         parts = Parts(broker.servers, url, embedded=False)

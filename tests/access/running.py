@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from deploy.cli.outside import add_publisher
+from deploy.cli.target import Target
 from deploy.embedded import programs
 from deploy.embedded.folder import SERVICES, FrontPort
 from deploy.embedded.processes import Child, Program
@@ -13,15 +15,30 @@ from shared.messaging.kafka import connection
 from tests.access.broker import ADMIN, PASSWORD, Guarded
 from tests.brokers import Parts
 from tests.system.running import Ground, client, start, stop
-from tests.system.stack import Stack
+from tests.system.stack import Publisher, Stack
 from tests.system.streams import Bus, connected
 
 USERS = {service: f"{service}-only-for-tests" for service in SERVICES}
 """The passwords of the services' users, which `convoca migrate` makes."""
 
 
+@dataclass
+class GuardedStack(Stack):
+    """A whole system whose operator is here: who lets a system in need not start a command for it."""
+
+    @property
+    def target(self) -> Target:
+        """Give it as the commands see it."""
+        return Target(self.naming, None)
+
+    async def publisher(self, name: str, service: str) -> Publisher:
+        """Let an outside system in."""
+        added = await add_publisher(self.target, service, name)
+        return Publisher.model_validate_json(added.model_dump_json())
+
+
 @asynccontextmanager
-async def on_guarded(broker: Guarded, parts: Parts, root: Path) -> AsyncIterator[Stack]:
+async def on_guarded(broker: Guarded, parts: Parts, root: Path) -> AsyncIterator[GuardedStack]:
     """Run services, mail catcher and front door on `broker`, and on the PostgreSQL of `parts`."""
     async with AsyncExitStack() as at_end:
         ground = Ground.in_folder(root, parts)
@@ -39,7 +56,7 @@ async def on_guarded(broker: Guarded, parts: Parts, root: Path) -> AsyncIterator
             "CONVOCA_KAFKA_ADMIN_PASSWORD": PASSWORD,
             **{f"CONVOCA_{service.upper()}_KAFKA_PASSWORD": password for service, password in USERS.items()},
         }
-        stack = Stack(addresses.url, bus, http, ground.folder.logs, naming=naming)
+        stack = GuardedStack(addresses.url, bus, http, ground.folder.logs, naming=naming)
         await stack.convoca("migrate")
         services = programs.services(addresses, ground.folder, ground.secrets, ground.cluster.urls())
         everything = (

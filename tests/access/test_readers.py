@@ -4,10 +4,13 @@ import json
 
 import pytest
 
+from deploy.cli.outside import Reader, add_reader, remove_reader
 from deploy.kafka.access import access_to
 from deploy.kafka.rights import reader_user
-from shared.events.topics import ENROLMENTS, JOINING, PEOPLE, SEATS, WORKSHOPS, dead_letters
+from shared.errors import Conflict, Invalid
+from shared.events.topics import ENROLMENTS, JOINING, PEOPLE, SEATS, SERVICES, WORKSHOPS, dead_letters
 from tests.access.broker import Guarded, acls_of
+from tests.access.running import GuardedStack
 from tests.access.visitor import Visitor
 from tests.system.offers import workshop
 from tests.system.outside import let_in
@@ -17,27 +20,25 @@ REFUSED = "TopicAuthorizationFailedError"
 NO_GROUP = "GroupAuthorizationFailedError"
 
 
-async def test_a_reader_reads_what_was_named_in_groups_of_its_own(stack: Stack, broker: Guarded) -> None:
+async def test_a_reader_reads_what_was_named_in_groups_of_its_own(stack: GuardedStack, broker: Guarded) -> None:
     await stack.offer(workshop())
-    named = ("--topic", WORKSHOPS.name, "--topic", SEATS.name)
-    printed = await stack.convoca("reader", "add", "city-site", *named, "--json")
-    told = json.loads(printed)
-    assert (told["name"], told["topics"]) == ("city-site", [WORKSHOPS.name, SEATS.name])
-    site = Visitor.of(printed)
-    for group in (None, "city-site", "city-site.cache"):
+    added = await add_reader(stack.target, "site-of-vic", [WORKSHOPS.name, SEATS.name, WORKSHOPS.name])
+    assert added.topics == [WORKSHOPS.name, SEATS.name]
+    site = Visitor.of(added.kafka)
+    for group in (None, "site-of-vic", "site-of-vic.cache"):
         assert await site.reads(WORKSHOPS.name, group) == "read"
-    for group in ("city-sites", "registration.catalogue.workshops", "other"):
+    for group in ("site-of-vics", "registration.catalogue.workshops", "other"):
         assert await site.reads(WORKSHOPS.name, group) == NO_GROUP
     cms = await let_in(stack, "catalogue")
     for topic in (PEOPLE.name, JOINING.name, ENROLMENTS.name, cms.topic, dead_letters("registration").name):
         assert (topic, await site.reads(topic)) == (topic, REFUSED)
-    assert await site.writes(WORKSHOPS.name) == REFUSED
+    assert await site.writes(WORKSHOPS.name) == {REFUSED}
     assert await site.sees() == sorted([WORKSHOPS.name, SEATS.name])
-    assert acls_of(broker, reader_user("city-site")) == {
+    assert acls_of(broker, reader_user("site-of-vic")) == {
         ("TOPIC", "LITERAL", WORKSHOPS.name, "READ"),
         ("TOPIC", "LITERAL", SEATS.name, "READ"),
-        ("GROUP", "LITERAL", "city-site", "READ"),
-        ("GROUP", "PREFIXED", "city-site.", "READ"),
+        ("GROUP", "LITERAL", "site-of-vic", "READ"),
+        ("GROUP", "PREFIXED", "site-of-vic.", "READ"),
     }
 
 
@@ -45,32 +46,54 @@ async def test_a_reader_reads_what_was_named_in_groups_of_its_own(stack: Stack, 
     "topic",
     [
         *(PEOPLE.name, JOINING.name, "inbound.catalogue.my-cms", "inbound.registration", "dead-letters.catalogue"),
-        *("catalogue.nonsense", "*", "__consumer_offsets", "registration.", ""),
+        *("catalogue.incidents", "catalogue.nonsense", "*", "__consumer_offsets", "registration.", ""),
     ],
 )
-async def test_what_is_not_for_outside_systems_is_refused(stack: Stack, broker: Guarded, topic: str) -> None:
-    code, out, err = await stack.attempt("reader", "add", "curious", "--topic", WORKSHOPS.name, "--topic", topic)
-    assert (code, out, len(err.splitlines())) == (2, "", 1)
-    assert err.startswith(f"convoca: {topic} is no stream")
+async def test_what_is_not_for_outside_systems_is_refused(stack: GuardedStack, broker: Guarded, topic: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        await add_reader(stack.target, "curious", [WORKSHOPS.name, topic])
+    assert refused.value.detail.startswith(f"not for outside systems to read: {topic!r}; ")
     assert acls_of(broker, reader_user("curious")) == set()
     assert not await access_to(broker.as_admin).knows(reader_user("curious"))
 
 
-async def test_a_reader_is_not_called_like_a_service_whose_groups_it_could_join(stack: Stack) -> None:
-    code, _, err = await stack.attempt("reader", "add", "registration", "--topic", WORKSHOPS.name)
-    assert (code, len(err.splitlines())) == (2, 1)
+@pytest.mark.parametrize("name", [*SERVICES, "Board", "a.b", "", "a" * 61])
+async def test_a_reader_is_not_called_like_a_service_whose_groups_it_could_join(stack: GuardedStack, name: str) -> None:
+    with pytest.raises(Invalid):
+        await add_reader(stack.target, name, [WORKSHOPS.name])
 
 
-async def test_a_reader_that_is_there_keeps_what_it_has_until_it_is_removed(stack: Stack, broker: Guarded) -> None:
+async def test_a_reader_that_is_there_keeps_what_it_has_until_it_is_removed(
+    stack: GuardedStack, broker: Guarded
+) -> None:
     await stack.offer(workshop())
-    add = ("reader", "add", "board", "--json", "--topic")
-    board = Visitor.of(await stack.convoca(*add, WORKSHOPS.name))
-    code, out, err = await stack.attempt(*add, SEATS.name)
-    assert (code, out, len(err.splitlines())) == (1, "", 1)
+    board = Visitor.of((await add_reader(stack.target, "board", [WORKSHOPS.name])).kafka)
+    with pytest.raises(Conflict):
+        await add_reader(stack.target, "board", [SEATS.name])
     assert await board.reads(WORKSHOPS.name, "board") == "read"
-    await stack.convoca("reader", "remove", "board")
+    assert await remove_reader(stack.target, "board")
     assert await board.reads(WORKSHOPS.name, "board") != "read"
     assert acls_of(broker, reader_user("board")) == set()
-    assert (await stack.attempt("reader", "remove", "board"))[0] == 1
-    other = Visitor.of(await stack.convoca(*add, SEATS.name))
+    assert not await remove_reader(stack.target, "board")
+    other = Visitor.of((await add_reader(stack.target, "board", [SEATS.name])).kafka)
     assert (await other.reads(SEATS.name), await other.reads(WORKSHOPS.name)) == ("read", REFUSED)
+
+
+async def test_the_command_lets_a_reader_in_and_shuts_it_out(stack: Stack, broker: Guarded) -> None:
+    await stack.offer(workshop())
+    add = ("reader", "add", "agenda", "--topic", WORKSHOPS.name, "--json")
+    code, out, err = await stack.attempt(*add, "--topic", PEOPLE.name)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    printed = await stack.convoca(*add)
+    told = json.loads(printed)
+    assert (list(told), told["name"], told["topics"], told["groups"]) == (
+        ["name", "topics", "groups", "kafka"],
+        "agenda",
+        [WORKSHOPS.name],
+        "agenda",
+    )
+    assert told["kafka"]["servers"] == broker.servers
+    agenda = Visitor.of(Reader.model_validate_json(printed).kafka)
+    assert await agenda.reads(WORKSHOPS.name, "agenda") == "read"
+    await stack.convoca("reader", "remove", "agenda")
+    assert await agenda.reads(WORKSHOPS.name) != "read"

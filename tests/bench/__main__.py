@@ -15,6 +15,7 @@ RUNS = 3
 TARGET = Path(__file__).parents[2] / "build" / "bench.json"
 MEASURES = {
     ("bus", "bus-textbook"): bus.bus,
+    ("poison",): bus.poison,
     ("post-many",): posts.post_many,
     ("post-rush",): posts.post_rush,
     ("mail-p50", "mail-p99"): posts.mail,

@@ -1,4 +1,4 @@
-"""Rows `bus`, `bus-textbook` and `backlog`: requests that lie on the inbound stream, drained and answered."""
+"""Rows `bus`, `bus-textbook`, `poison` and `backlog`: requests that lie on the inbound stream, drained and answered."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from deploy.embedded.processes import Child
 from deploy.prepare import plain_kafka
-from shared.events.topics import ENROLMENTS, inbound
+from shared.events.topics import ENROLMENTS, dead_letters, inbound
 from shared.messaging import topics
 from tests.bench import figures, world
 from tests.bench.figures import Figure
@@ -48,6 +48,20 @@ async def bus(ground: Ground, runs: int, *, quick: bool) -> list[Figure]:
     ]
 
 
+async def poison(ground: Ground, runs: int, *, quick: bool) -> list[Figure]:
+    """Measure how much slower the stream is drained when every tenth record of it cannot be taken."""
+    count = 6_000 if quick else 20_000
+    spoilt: list[float] = []
+    clean: list[float] = []
+    for _ in range(runs):
+        for found, spoil in ((clean, False), (spoilt, True)):
+            async with ground.site() as site:
+                await fill(site, count, spoil=spoil)
+                found.append((await drain(site, [await site.serve("registration")], count)).rate)
+    note = f"{count:,} requests, every {world.SPOILT}th of them poison, against the same without"
+    return [figures.rate("poison", spoilt, clean, "events/s", note)]
+
+
 async def backlog(ground: Ground, runs: int, *, quick: bool) -> list[Figure]:
     """Measure how much faster two processes of registration drain a backlog than one does."""
     count = 20_000 if quick else 100_000
@@ -73,15 +87,16 @@ async def _limit(ground: Ground, program: str, count: int) -> float:
         return (await drain(site, [child], count)).rate
 
 
-async def fill(site: Site, count: int) -> None:
-    """Lay requests on the inbound stream, before anybody follows it."""
+async def fill(site: Site, count: int, *, spoil: bool = False) -> None:
+    """Lay requests on the inbound stream, before anybody follows it; some of them are made poison."""
     await topics.ensure(plain_kafka(site.kafka), [TOPIC])
     producer = AIOKafkaProducer(bootstrap_servers=site.kafka, acks="all", max_batch_size=262_144)
     await producer.start()
+    requests = world.requests(count)
     try:
         sent = [
             await producer.send(TOPIC.name, value, key, headers=headers)
-            for key, value, headers in world.requests(count)
+            for key, value, headers in (world.spoilt(requests) if spoil else requests)
         ]
         await asyncio.gather(*sent)
     finally:
@@ -89,10 +104,11 @@ async def fill(site: Site, count: int) -> None:
 
 
 async def drain(site: Site, children: Sequence[Child], count: int, since: float = 0.0) -> Drained:
-    """Watch until every request is answered on the stream of enrolments; the time before part `since` is left out."""
+    """Watch until every request is an enrolment or a dead letter; the time before part `since` is left out."""
     # Read, for the embedded broker tells of a batch's beginning as the end of a partition.
     watch = AIOKafkaConsumer(bootstrap_servers=site.kafka, auto_offset_reset="earliest", fetch_max_wait_ms=10)
-    watch.assign([TopicPartition(ENROLMENTS.name, number) for number in range(ENROLMENTS.partitions)])
+    streams = (ENROLMENTS, dead_letters("registration"))
+    watch.assign([TopicPartition(each.name, number) for each in streams for number in range(each.partitions)])
     await watch.start()
     done = 0
     began: tuple[float, int] | None = None

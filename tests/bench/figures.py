@@ -12,6 +12,7 @@ from rich.table import Table
 REACH = {
     "bus": 0.5,
     "bus-textbook": 10.0,
+    "poison": 0.7,
     "post-many": 0.6,
     "post-rush": 1.5,
     "mail-p50": 1.0,

@@ -1,7 +1,7 @@
 """Whom and what the load is made of: workshops, people, organisations, and their requests as bytes."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
@@ -15,6 +15,7 @@ PUBLISHER = "bench"
 WORKSHOPS = 200
 ORGANISATIONS = 500
 SEATS = 1_000_000
+SPOILT = 10
 _SPACE = uuid.UUID("019a0000-0000-7000-8000-000000000000")
 Headers = list[tuple[str, bytes]]
 
@@ -81,3 +82,20 @@ def requests(count: int, workshops: int = WORKSHOPS) -> Iterator[tuple[bytes, by
             ("content-type", b"application/json"),
         ]
         yield key, body(number, workshops, "bus"), headers
+
+
+def spoilt(requests: Iterable[tuple[bytes, bytes, Headers]]) -> Iterator[tuple[bytes, bytes, Headers]]:
+    """Make every tenth of them poison, each kind in its turn: unreadable, of another type, no JSON, not allowed."""
+    for number, (key, value, headers) in enumerate(requests):
+        if number % SPOILT:
+            yield key, value, headers
+            continue
+        match number // SPOILT % 4:
+            case 0:
+                yield key, value, headers[1:]
+            case 1:
+                yield key, value, [*(each for each in headers if each[0] != "ce_type"), ("ce_type", b"no.such")]
+            case 2:
+                yield key, value[:-1], headers
+            case _:
+                yield key, value.replace(b'"privacy"', b""), headers

@@ -18,6 +18,7 @@ from deploy.embedded.processes import Child, Program
 from shared.messaging import kafka as bus
 from shared.settings import KafkaSettings
 from tests import brokers
+from tests.deploy.running import free_port
 
 SECONDS_TO_COME_BACK = 300.0
 """Apache Kafka needs few; the bound is for a machine on which much else runs."""
@@ -166,7 +167,7 @@ async def containers(folder: Folder, ports: Mapping[str, int]) -> AsyncIterator[
     brokers.require_engine()
     secrets = folder.secrets().model_copy(update={"superuser": brokers.PASSWORD})
     cluster = Cluster(folder.postgres, ports["postgres"], secrets, None)
-    kafka = brokers.apache_kafka(ports["broker"], ports["broker-wire"])
+    kafka = brokers.apache_kafka(free_port(), ports["broker"], ports["broker-wire"])
     kafka.with_command(["bash", "-c", START_KAFKA]).with_env("KAFKA_JVM_PERFORMANCE_OPTS", START_QUICKLY)
     both = brokers.postgresql(ports["postgres"]), kafka
     try:

@@ -115,8 +115,8 @@ async def test_a_relay_that_dies_anywhere_loses_nothing_and_keeps_each_key_in_or
     parts: Parts, database_url: MakeUrl, reader: Reader
 ) -> None:
     learned = await deaths.whole_course(programs.relay, await outbox_to_send(parts, await database_url("registration")))
-    assert sum(step.startswith("hand over a record") for step in learned.points) == len(SENT)
-    assert any(step.startswith("UPDATE outbox") for step in learned.points)
+    for what in ("hand over a batch", "UPDATE outbox"):
+        assert any(step.startswith(what) for step in learned.points), what
 
     async def die(step: str) -> None:
         ground = await outbox_to_send(parts, await database_url("registration"))

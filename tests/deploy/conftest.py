@@ -1,11 +1,14 @@
 """The parts that tests of the deployment run on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.deploy.running import Catcher, Up, free_port
+from tests.deploy.running import Catcher, Up, convoca_here, free_port
+
+Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -23,3 +26,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     running.ready()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def command(stack: Up, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Give what runs a command on the stack, in this process: `command("token", "revoke", "x")`."""
+    return partial(convoca_here, monkeypatch, folder=stack.folder)

@@ -34,6 +34,7 @@ programmes:
         ("migrate", "nonsense"),
         ("token", "create", "--scope", "everything", "--name", "x"),
         ("token", "create", "--scope", "staff"),
+        ("token", "create", "--scope", "staff", "--name", " "),
         ("up", "--port", "x"),
         ("import", "no-such-file.yaml"),
         ("publisher", "add", "x", "--service", "notifications"),
@@ -45,7 +46,20 @@ def test_wrong_use_ends_with_2_and_says_nothing_to_machines(tmp_path: Path, argu
     assert "\x1b[" not in run.stderr
 
 
-@pytest.mark.parametrize("verb", ["up", "demo", "migrate", "import", "token create", "publisher add", "events tail"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "up",
+        "demo",
+        "migrate",
+        "import",
+        "token create",
+        "publisher add",
+        "events tail",
+        "events replay",
+        "dead-letters retry",
+    ],
+)
 def test_each_verb_explains_itself_with_an_example(verb: str) -> None:
     run = subprocess.run(
         [CONVOCA, *verb.split(), "--help"], capture_output=True, text=True, check=True, env=surroundings()

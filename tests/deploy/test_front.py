@@ -135,8 +135,8 @@ def test_api_and_assets_go_to_the_service_that_they_name(front: Front, service: 
 )
 def test_metrics_are_not_shown_outside(front: Front, path: str) -> None:
     answer = httpx.get(front.url + path)
-    assert answer.status_code == 404
-    assert "port" not in answer.text
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert answer.json()["type"].endswith(":not-found")
 
 
 def test_an_address_that_a_client_claims_is_overwritten(front: Front) -> None:

@@ -1,11 +1,12 @@
 """One whole system for all journeys; each test makes its own workshops and people on it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 
 from tests.brokers import Parts
+from tests.collector import Collector, collecting
 from tests.system import running
 from tests.system.stack import Stack
 
@@ -27,11 +28,20 @@ def containers(request: pytest.FixtureRequest) -> Parts | None:
     return parts
 
 
+@pytest.fixture(scope="package")
+def collector() -> Iterator[Collector]:
+    """Give what takes the traces of all journeys."""
+    with collecting() as one:
+        yield one
+
+
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def stack(containers: Parts | None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """Give the whole system, with a token of staff."""
+async def stack(
+    containers: Parts | None, tmp_path_factory: pytest.TempPathFactory, collector: Collector
+) -> AsyncIterator[Stack]:
+    """Give the whole system, with a token of staff; its traces go to `collector`."""
     root = tmp_path_factory.mktemp("system")
-    started = running.on_containers(containers, root) if containers else running.embedded(root)
+    started = running.on_containers(containers, root, collector) if containers else running.embedded(root, collector)
     async with started as whole:
         token = await whole.convoca("token", "create", "--scope", "staff", "--name", "journeys")
         whole.staff = {"Authorization": f"Bearer {token.strip()}"}

@@ -1,9 +1,10 @@
 """Starting and stopping the whole system: `convoca up`, or the same programs on Apache Kafka and PostgreSQL."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from deploy.embedded import postgres, programs
 from deploy.embedded.folder import LOOPBACK, SERVICES, Folder, FrontPort, Secrets
 from deploy.embedded.processes import Child, is_ready, listens
 from tests.brokers import Parts
+from tests.collector import Collector
 from tests.deploy.running import Up, free_port
 from tests.system.stack import Stack
 from tests.system.streams import Bus, connected
@@ -24,21 +26,21 @@ SLOWEST_ANSWER = 30.0
 
 
 @asynccontextmanager
-async def embedded(root: Path) -> AsyncIterator[Stack]:
+async def embedded(root: Path, collector: Collector) -> AsyncIterator[Stack]:
     """Run `convoca up`; at the end it stops with 0, and has said nothing, so none of its parts died meanwhile."""
-    up = Up(root, free_port())
+    up = Up(root, free_port(), CONVOCA_OTLP_ENDPOINT=collector.url)
     try:
         await asyncio.to_thread(up.ready)
         shown = up.shown()
         async with client(shown["url"]) as http, connected(shown["kafka"]) as bus:
-            yield Stack(shown["url"], bus, http, root / "logs", folder=root)
+            yield Stack(shown["url"], bus, http, root / "logs", root, collector=collector, services=services_of(root))
     finally:
         code, _, said = await asyncio.to_thread(up.stop)
     assert (code, said) == (0, "")
 
 
 @asynccontextmanager
-async def on_containers(parts: Parts, root: Path) -> AsyncIterator[Stack]:
+async def on_containers(parts: Parts, root: Path, collector: Collector) -> AsyncIterator[Stack]:
     """Run services, mail catcher and front door on the broker and the PostgreSQL of `parts`."""
     async with AsyncExitStack() as at_end:
         ground = Ground.in_folder(root, parts)
@@ -51,11 +53,22 @@ async def on_containers(parts: Parts, root: Path) -> AsyncIterator[Stack]:
         at_end.callback(front.release)
         addresses = programs.Addresses(front.number, ground.ports)
         http = await at_end.enter_async_context(client(addresses.url))
-        stack = Stack(addresses.url, bus, http, ground.folder.logs, naming=ground.naming(parts))
+        stack = Stack(
+            addresses.url,
+            bus,
+            http,
+            ground.folder.logs,
+            naming=ground.naming(parts),
+            collector=collector,
+            services=services_of(root),
+        )
         await stack.convoca("migrate")
         everything = (
             programs.mailcatcher(addresses, ground.folder),
-            *programs.services(addresses, ground.folder, ground.secrets, ground.cluster.urls()),
+            *(
+                replace(each, environment={**each.environment, "CONVOCA_OTLP_ENDPOINT": collector.url})
+                for each in programs.services(addresses, ground.folder, ground.secrets, ground.cluster.urls())
+            ),
             programs.front(addresses, ground.folder),
         )
         children = [Child(program, ground.folder.logs) for program in everything]
@@ -89,6 +102,12 @@ class Ground:
         """Give the settings by which the command finds it."""
         urls = {f"CONVOCA_{service.upper()}_DATABASE_URL": url for service, url in self.cluster.urls().items()}
         return {**urls, "CONVOCA_KAFKA_SERVERS": parts.kafka}
+
+
+def services_of(root: Path) -> dict[str, str]:
+    """Give where each service listens behind the front door."""
+    ports = json.loads((root / "ports.json").read_bytes())
+    return {service: f"http://{LOOPBACK}:{ports[service]}" for service in SERVICES}
 
 
 def client(url: str) -> httpx.AsyncClient:

@@ -14,6 +14,7 @@ import httpx
 from icalendar import Calendar, Event
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from tests.collector import Collector
 from tests.deploy.running import CONVOCA, surroundings
 from tests.system.people import Person, request
 from tests.system.streams import Bus
@@ -124,6 +125,8 @@ class Stack:
     logs: Path
     folder: Path | None = None
     naming: Mapping[str, str] = field(default_factory=dict)
+    collector: Collector = field(default_factory=Collector)
+    services: Mapping[str, str] = field(default_factory=dict)
     staff: dict[str, str] = field(default_factory=dict)
     links: set[str] = field(default_factory=set)
     _mails: list[Mail] = field(default_factory=list)
@@ -210,6 +213,13 @@ class Stack:
         """Have staff approve or decline an enrolment."""
         path = f"/api/registration/enrolments/{enrolled.enrolment_id}/{verb}"
         return await self.http.post(path, json=body or None, headers=self.staff)
+
+    # What operators see
+
+    async def metrics(self, service: str) -> str:
+        """Scrape a service, as Prometheus does behind the front door."""
+        answer = await self.http.get(f"{self.services[service]}/api/{service}/metrics")
+        return answer.raise_for_status().text
 
     # What people are told
 

@@ -1,9 +1,10 @@
 """What must be true when all journeys are over: who is on which stream, in which log, and what was mailed."""
 
+import json
 import re
 from pathlib import Path
 
-from shared.events.topics import JOINING, PEOPLE, dead_letters
+from shared.events.topics import JOINING, PEOPLE, SERVICES, dead_letters
 from tests.system.offers import JOIN_LINKS, session, workshop
 from tests.system.outside import let_in, said
 from tests.system.people import EVERYONE, Person, request
@@ -49,7 +50,9 @@ async def test_nothing_personal_and_no_link_is_where_it_should_not_be(stack: Sta
     joining = {each for each in on_streams["links to join"] if not each.startswith("inbound.catalogue.")}
     assert joining - {dead_letters("catalogue").name} == {JOINING.name}
     assert on_streams["tokens"] == set()
-    _logs_tell_of_nobody(stack.logs, [*marks, *tokens, stack.staff["Authorization"].removeprefix("Bearer ")])
+    secrets = [*marks, *tokens, *JOIN_LINKS, stack.staff["Authorization"].removeprefix("Bearer ")]
+    _logs_tell_of_nobody(stack.logs, secrets)
+    await _metrics_and_traces_tell_of_nobody(stack, secrets)
 
 
 async def test_every_notice_that_was_sent_is_one_mail_and_every_mail_is_a_notice(stack: Stack) -> None:
@@ -67,6 +70,20 @@ async def test_every_notice_that_was_sent_is_one_mail_and_every_mail_is_a_notice
     assert set(told.values()) <= {1}
 
 
+async def _metrics_and_traces_tell_of_nobody(stack: Stack, secrets: list[str]) -> None:
+    scraped = {f"metrics of {service}": (await stack.metrics(service)).encode() for service in SERVICES}
+    assert all(b"convoca_http_request_seconds_count" in each for each in scraped.values())
+    assert {each.service for each in stack.collector.spans} == {f"convoca-{service}" for service in SERVICES}
+    for name, told in (*scraped.items(), ("traces", b"".join(stack.collector.bodies))):
+        assert (name, ADDRESS.findall(told)) == (name, [])
+        assert (name, [each for each in secrets if each.encode() in told]) == (name, [])
+
+
+def _each_line_is_json(written: bytes) -> None:
+    for line in written.splitlines():
+        assert list(json.loads(line))[:4] == ["time", "level", "service", "event"]
+
+
 def _notice_of(mail: Mail) -> str:
     return mail.message_id.strip("<>").partition("@")[0]
 
@@ -74,6 +91,8 @@ def _notice_of(mail: Mail) -> str:
 def _logs_tell_of_nobody(folder: Path, secrets: list[str]) -> None:
     logs = {path.name: path.read_bytes() for path in folder.glob("*.log*")}
     assert {"catalogue.log", "registration.log", "notifications.log", "front.log"} <= set(logs)
+    for service in SERVICES:
+        _each_line_is_json(logs[f"{service}.log"])
     for name, written in logs.items():
         assert (name, ADDRESS.findall(written)) == (name, [])
         assert (name, [each for each in secrets if each.encode() in written]) == (name, [])

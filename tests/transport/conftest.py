@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,7 +22,7 @@ from shared.events.topics import OWN, Topic
 from shared.messaging import topics
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Record, seal
-from shared.messaging.follow import Followers, Subscription
+from shared.messaging.follow import PATIENCE, Delivery, Followers, Stale, Subscription
 from shared.runtime import Service
 from shared.settings import KafkaSettings, ServiceSettings
 from tests.brokers import Parts
@@ -56,14 +57,18 @@ class Effects:
     """A handler whose effect is a row with the event's name; it fails with what `faults` holds for that name."""
 
     faults: dict[str, Exception] = field(default_factory=dict)
+    stale: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
 
-    async def note(self, event: OrganisationRegistered, tx: Transaction) -> None:
-        """Have the effect, then perhaps fail."""
+    async def note(self, event: OrganisationRegistered, tx: Transaction) -> Stale | None:
+        """Have the effect, then perhaps fail; none for what is stale."""
         self.calls.append(event.name)
+        if event.name in self.stale:
+            return Stale()
         await tx.session.execute(text("INSERT INTO effects (name) VALUES (:name)"), {"name": event.name})
         if fault := self.faults.get(event.name):
             raise fault
+        return None
 
 
 @dataclass
@@ -97,10 +102,20 @@ class Rig:
         return [Record(row.topic, 0, row.id, row.key, row.payload, unpack_headers(row.headers)) for row in rows]
 
 
-def subscription_of(effects: Effects, *stream: Topic, name: str | None = None) -> Subscription:
+async def note_many(deliveries: Sequence[Delivery[OrganisationRegistered]], tx: Transaction) -> None:
+    """Have the effects of many events at once."""
+    await tx.session.execute(
+        text("INSERT INTO effects (name) SELECT * FROM unnest(CAST(:names AS text[]))"),
+        {"names": [each.event.name for each in deliveries]},
+    )
+
+
+def subscription_of(
+    effects: Effects, *stream: Topic, name: str | None = None, patience: timedelta = PATIENCE
+) -> Subscription:
     """Follow `stream` with the effects."""
     follow = Followers("registration")
-    follow(*stream, events=OrganisationRegistered, name=name)(effects.note)
+    follow(*stream, events=OrganisationRegistered, name=name, patience=patience)(effects.note)
     return follow.subscriptions[0]
 
 
@@ -148,6 +163,20 @@ async def producer(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
     await own.stop()
 
 
+def make_service(kafka: KafkaSettings, url: str, *subscriptions: Subscription) -> Service:
+    """Make a service with subscriptions of the test's; it is not started."""
+    follow = Followers("registration")
+    follow.subscriptions.extend(subscriptions)
+    settings = ServiceSettings(
+        **kafka.model_dump(),
+        database_url=url,
+        public_url="http://127.0.0.1",
+        secret_key=KEY,
+        office=OFFICE,
+    )
+    return Service("registration", settings, followers=follow)
+
+
 StartService = Callable[..., Awaitable[Service]]
 
 
@@ -157,16 +186,7 @@ async def start_service(database_url: MakeUrl, kafka: KafkaSettings) -> AsyncIte
     async with AsyncExitStack() as running:
 
         async def start(*subscriptions: Subscription, url: str | None = None) -> Service:
-            follow = Followers("registration")
-            follow.subscriptions.extend(subscriptions)
-            settings = ServiceSettings(
-                **kafka.model_dump(),
-                database_url=url or await database_url("registration"),
-                public_url="http://127.0.0.1",
-                secret_key=KEY,
-                office=OFFICE,
-            )
-            service = Service("registration", settings, followers=follow)
+            service = make_service(kafka, url or await database_url("registration"), *subscriptions)
             await running.enter_async_context(service.running())
             return service
 

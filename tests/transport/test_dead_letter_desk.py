@@ -10,13 +10,16 @@ from sqlalchemy import text
 
 from shared.errors import Conflict, NotFound
 from shared.events.registration import OrganisationRegistered
-from shared.events.topics import INBOUND
+from shared.events.topics import INBOUND, Topic
 from shared.messaging import dead_letter_desk as desk
 from shared.messaging import publishers
 from shared.messaging.consume import Consumer
 from shared.messaging.dead_letter_desk import STATES, Kept
+from shared.messaging.dead_letters import Fault, Letter, lay_down
 from shared.messaging.envelope import Record
-from tests.transport.conftest import Effects, Rig, record_of, subscription_of, unknown, with_headers
+from shared.messaging.inbox import Identity
+from tests.transport.conftest import Effects, Rig, StartService, record_of, subscription_of, unknown, with_headers
+from tests.waiting import eventually
 
 BUG = RuntimeError("a bug")
 
@@ -168,6 +171,25 @@ async def test_a_record_that_became_readable_shares_its_identity_with_the_same_e
     await rig.consumer.tend()
     assert await rig.names() == ["Vic"]
     assert await rig.rows("SELECT * FROM parked") == []
+
+
+async def test_the_largest_inbound_record_fits_among_the_dead_letters_with_its_marks(
+    start_service: StartService, stream: Topic
+) -> None:
+    assert stream  # whose fixture makes the service's own streams
+    service, record = await start_service(), record_of("large", uuid4(), topic="inbound.registration.cms")
+    large = replace(record, value=b"x" * (INBOUND["registration"].max_record_bytes - 1000))
+    letter = Letter(large, Identity("kafka:x", "1"), Fault("invalid", "d" * 2000), 1)
+    async with service.transaction() as tx:
+        await lay_down(tx, "registration.inbound", [letter])
+
+    async def settled() -> list[tuple[bool, str | None]]:
+        async with service.transaction() as tx:
+            query = "SELECT published_at IS NOT NULL, refused FROM outbox WHERE topic LIKE 'dead-letters.%'"
+            rows = [(bool(sent), refused) for sent, refused in await tx.session.execute(text(query))]
+            return rows if any(rows[0]) else []
+
+    assert await eventually(settled, "the letter to be sent") == [(True, None)]
 
 
 class TestFromOutside:

@@ -8,12 +8,17 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
-from shared.errors import Conflict, Forbidden
+from shared.database import Transaction
+from shared.errors import Conflict, Forbidden, Outdated
+from shared.events.registration import OrganisationRegistered
 from shared.events.topics import INBOUND
 from shared.messaging import publishers
 from shared.messaging.consume import TRIES, Consumer
 from shared.messaging.envelope import Record
+from shared.messaging.follow import Followers
+from shared.observability import EVENTS
 from tests.transport.conftest import Rig, record_of, subscription_of, unknown, with_headers
 
 
@@ -38,6 +43,7 @@ UNREADABLE: dict[str, Callable[[Record], Record]] = {
     "no headers at all": lambda record: replace(record, headers=()),
     "a header that is no UTF-8": lambda record: with_headers(record, ce_source=b"\xff\xfe"),
     "no value": lambda record: replace(record, value=None),
+    "a sequence beyond all numbers": lambda record: with_headers(record, ce_sequence=b"9" * 30),
     "another version of CloudEvents": lambda record: with_headers(record, ce_specversion=b"0.3"),
     "a content type that is not JSON": lambda record: with_headers(record, **{"content-type": b"text/plain"}),
     "a structured event that is no JSON": lambda record: replace(
@@ -159,6 +165,68 @@ async def test_waiting_ends_with_patience_in_a_dead_letter_and_frees_those_behin
         await rig.consumer.tend()
     assert reasons(await rig.dead_letters()) == ["unknown-workshop"]
     assert await rig.names() == ["behind"]
+
+
+async def test_each_subscription_has_its_own_patience(rig: Rig) -> None:
+    effects, events = rig.effects, OrganisationRegistered.topic
+    effects.faults["never"] = unknown()
+    hasty = Consumer(
+        subscription_of(effects, events, name="hasty", patience=timedelta(minutes=1)), rig.database, rig.clock
+    )
+    patient = Consumer(
+        subscription_of(effects, events, name="patient", patience=timedelta(hours=1)), rig.database, rig.clock
+    )
+    record = record_of("never", uuid4())
+    for consumer in (hasty, patient):
+        await consumer.take([record])
+    rig.clock.forward(timedelta(minutes=1))
+    for consumer in (hasty, patient):
+        await consumer.tend()
+    states = await rig.rows("SELECT consumer, outcome FROM inbox ORDER BY consumer")
+    assert [tuple(row) for row in states] == [
+        ("registration.hasty", "dead-lettered"),
+        ("registration.patient", "waiting"),
+    ]
+
+
+async def test_what_is_not_newer_than_what_is_known_is_stale_and_counted(rig: Rig) -> None:
+    rig.effects.stale = {"old"}
+    counted = EVENTS.labels(rig.consumer.subscription.name, "stale")
+    before = counted._value.get()  # noqa: SLF001 - the client has no other way to read one
+    await rig.consumer.take([record_of("new", uuid4()), record_of("old", uuid4())])
+    assert await rig.names() == ["new"]
+    assert sorted(outcome for outcome, _ in await rig.outcomes()) == ["done", "stale"]
+    assert counted._value.get() == before + 1  # noqa: SLF001
+
+
+async def test_what_waited_may_be_stale_when_its_time_comes(rig: Rig) -> None:
+    rig.effects.faults["early"] = unknown()
+    await rig.consumer.take([record_of("early", uuid4())])
+    rig.effects.stale = {"early"}
+    rig.clock.forward(timedelta(seconds=1))
+    await rig.consumer.tend()
+    assert await rig.outcomes() == [("stale", None)]
+    assert await rig.rows("SELECT * FROM parked") == []
+
+
+async def test_a_problem_of_something_outdated_is_stale_with_its_reason(rig: Rig) -> None:
+    rig.effects.faults["old"] = Outdated("older-than-known", "This is number 1; number 2 is known.")
+    await rig.consumer.take([record_of("old", uuid4())])
+    assert await rig.outcomes() == [("stale", "older-than-known: This is number 1; number 2 is known.")]
+    assert await rig.dead_letters() == []
+
+
+async def test_a_value_that_no_column_takes_is_a_fault_of_the_record_and_blocks_nothing(rig: Rig) -> None:
+    async def count(event: OrganisationRegistered, tx: Transaction) -> None:
+        await tx.session.execute(text("SELECT CAST(:n AS integer)"), {"n": 2**40 if event.name == "vast" else 1})
+        await rig.effects.note(event, tx)
+
+    follow = Followers("registration")
+    follow(OrganisationRegistered.topic, events=OrganisationRegistered)(count)
+    consumer = Consumer(follow.subscriptions[0], rig.database, rig.clock)
+    await consumer.take([record_of("vast", uuid4()), record_of("Vic", uuid4())])
+    assert await rig.names() == ["Vic"]
+    assert reasons(await rig.dead_letters()) == ["bug"]
 
 
 async def test_when_the_handler_fails_no_message_of_it_is_sent(rig: Rig) -> None:

@@ -1,16 +1,25 @@
-"""What a request is held to: its name, its size, its pace."""
+"""What a request is held to: its name, its size, its time, its pace."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Annotated
 
 import pytest
-import structlog
 from fastapi import Depends, FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Message, Receive, Scope, Send
 
-from shared.web.limits import LARGEST_BODY, MOST_ADDRESSES, RateLimit, TooManyRequests, client_address
+from shared.observability import origin
+from shared.web.limits import (
+    LARGEST_BODY,
+    MOST_ADDRESSES,
+    RateLimit,
+    TimeLimit,
+    TooManyRequests,
+    client_address,
+)
 from tests.clock import HandClock
 from tests.web.conftest import Visit
 
@@ -26,8 +35,7 @@ def request_from(peer: str, *forwarded: str) -> Request:
 def taking(app: FastAPI) -> FastAPI:
     @app.post("/api/registration/x")
     async def take(request: Request) -> dict[str, object]:
-        context = structlog.contextvars.get_contextvars()
-        return {"size": len(await request.body()), "correlation_id": context.get("correlation_id")}
+        return {"size": len(await request.body()), "correlation_id": origin().correlation_id}
 
     return app
 
@@ -54,6 +62,39 @@ async def test_a_body_that_does_not_say_its_size_is_counted(taking: FastAPI, vis
         address = "/api/registration/parsed" if parsed else "/api/registration/x"
         answer = await client.post(address, content=endless(), headers=JSON)
     assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (413, "too-large")
+
+
+async def nothing() -> Message:
+    return {"type": "http.request"}
+
+
+async def nowhere(_message: Message) -> None: ...
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
+async def test_what_is_to_be_done_and_hangs_is_given_up(method: str) -> None:
+    async def hang(_scope: Scope, receive: Receive, _send: Send) -> None:
+        await receive()
+        await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        await TimeLimit(hang, seconds=0.01)({"type": "http", "method": method}, nothing, nowhere)
+
+
+async def test_what_only_reads_may_take_its_time() -> None:
+    read = asyncio.Event()
+
+    async def slow(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        read.set()
+
+    await TimeLimit(slow, seconds=0)({"type": "http", "method": "GET"}, nothing, nowhere)
+    assert read.is_set()
+
+
+def test_every_app_gives_up_what_hangs(app: FastAPI) -> None:
+    assert TimeLimit.__name__ in {getattr(each.cls, "__name__", "") for each in app.user_middleware}
 
 
 async def test_a_request_keeps_the_name_that_its_caller_gave_it(taking: FastAPI, visit: Visit) -> None:

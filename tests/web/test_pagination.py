@@ -1,7 +1,7 @@
 """Lists read piece by piece."""
 
 from base64 import urlsafe_b64encode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import Invalid
-from shared.web.pagination import Page, Paged, Paging, decode_cursor, encode_cursor
+from shared.web.pagination import Instant, Number, Page, Paged, Paging, decode_cursor, encode_cursor
 from tests.web.conftest import Visit
 
 
@@ -31,6 +31,21 @@ def test_a_cursor_that_is_not_ours_is_refused_and_breaks_nothing(cursor: str) ->
 def test_a_cursor_of_another_list_is_refused() -> None:
     with pytest.raises(Invalid):
         decode_cursor(encode_cursor(("a", "b")), tuple[datetime, UUID])
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        (datetime.min.replace(tzinfo=timezone(timedelta(hours=14))), 1),
+        (datetime.max.replace(tzinfo=timezone(-timedelta(hours=14))), 1),
+        ("2027-04-10T09:00:00", 1),
+        (datetime(2027, 4, 10, tzinfo=UTC), 2**63),
+        (datetime(2027, 4, 10, tzinfo=UTC), -1),
+    ],
+)
+def test_a_cursor_that_no_database_could_look_for_is_refused(forged: tuple[object, ...]) -> None:
+    with pytest.raises(Invalid):
+        decode_cursor(encode_cursor(forged), tuple[Instant, Number])
 
 
 async def test_a_list_is_read_to_its_end_without_gap_or_repetition(app: FastAPI, visit: Visit) -> None:

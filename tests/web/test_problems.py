@@ -2,9 +2,10 @@
 
 import json
 from typing import Annotated
+from uuid import UUID
 
 import pytest
-from fastapi import FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException
 from pydantic import AfterValidator, BaseModel, EmailStr
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -110,6 +111,19 @@ def test_a_problem_of_no_kind_is_a_mistake_that_shows() -> None:
         answer_to(Problem("vague", "Something."))
 
 
+async def test_what_is_wrong_in_a_place_is_said_once_though_two_read_it(app: FastAPI, visit: Visit) -> None:
+    async def holder(number: UUID) -> UUID:
+        return number
+
+    @app.get("/api/registration/x/{number}")
+    async def show(number: UUID, held: Annotated[UUID, Depends(holder)]) -> bool:
+        return number == held
+
+    async with visit(app) as client:
+        problem = (await client.get("/api/registration/x/seven")).json()
+    assert [error["field"] for error in problem["errors"]] == ["number"]
+
+
 async def test_what_is_away_asks_to_be_tried_again(app: FastAPI, visit: Visit) -> None:
     raising(app, ConnectionRefusedError())
     async with visit(app) as client:
@@ -161,7 +175,8 @@ async def test_what_nobody_foresaw_is_logged_by_its_place_and_told_to_nobody(app
     with capture_logs() as logs:
         async with visit(app) as client:
             answer = await client.get("/api/catalogue/x")
-    (entry,) = logs
+    entry, request = logs
+    assert (request["event"], request["route"], request["status"]) == ("request", "/api/catalogue/x", 500)
     assert (entry["event"], entry["log_level"], entry["error"]) == ("request-failed", "error", "ValueError")
     assert entry["at"].startswith("tests.web.test_problems:")
     assert "nuria" not in json.dumps(logs) + answer.text

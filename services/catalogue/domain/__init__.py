@@ -1,6 +1,6 @@
 """The rules of what is on offer: plain data in, a decision out; the standard library and nothing else."""
 
-from services.catalogue.domain.checks import Fault, faults_of_dates, faults_of_enrolment
+from services.catalogue.domain.checks import Fault, faults_of_dates, faults_of_enrolment, faults_of_seats
 from services.catalogue.domain.life import Change, Face, Refusal, State, Step, change_between, refusal
 from services.catalogue.domain.naming import fold, is_slug, next_slug, slugify, words_of
 from services.catalogue.domain.opening import Enrolment, enrolment_at
@@ -22,6 +22,7 @@ __all__ = [
     "enrolment_at",
     "faults_of_dates",
     "faults_of_enrolment",
+    "faults_of_seats",
     "fold",
     "is_slug",
     "moved",

@@ -1,11 +1,13 @@
 """What a workshop may not say of itself, though each field alone is well-formed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 """Beyond these a date is a slip, and some clocks cannot be read any more."""
+MOST_SEATS = 1_000_000
+"""Above this a number is a slip too, and who keeps our facts has no column for it; without limit is null."""
 
 Fault = tuple[str, str]
 
@@ -31,3 +33,14 @@ def faults_of_enrolment(opens_at: datetime | None, closes_at: datetime | None) -
     if not faults and opens_at is not None and closes_at is not None and closes_at <= opens_at:
         faults.append(("registration.closes_at", "must come after opens_at"))
     return faults
+
+
+def faults_of_seats(seats: Iterable[tuple[str, int | None]], per_organisation: int | None) -> list[Fault]:
+    """Name the numbers of seats that no room has."""
+    stated = {f"seats.{attendance}": number for attendance, number in seats}
+    stated["per_organisation"] = per_organisation
+    return [
+        (name, f"must be {MOST_SEATS} at the most; null is without limit")
+        for name, number in stated.items()
+        if number is not None and number > MOST_SEATS
+    ]

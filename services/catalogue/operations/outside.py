@@ -5,7 +5,7 @@ from services.catalogue.operations import stating
 from services.catalogue.operations.stating import Statement
 from services.catalogue.tables import Workshop
 from shared.database import Transaction
-from shared.errors import Conflict, NotFound
+from shared.errors import NotFound, Outdated
 from shared.events.base import Localised
 from shared.events.catalogue import OutsideWorkshop
 
@@ -13,8 +13,9 @@ from shared.events.catalogue import OutsideWorkshop
 async def take_outside(tx: Transaction, publisher: str, event: OutsideWorkshop, sequence: int | None) -> Workshop:
     """Have a publisher's workshop on offer as it is stated; saying the same again changes nothing.
 
-    `sequence` is the publisher's own count, if it keeps one: what is older than what we have is refused.
-    Raises Conflict also for a workshop that is over or was called off; Invalid for a statement that contradicts itself.
+    `sequence` is the publisher's own count, if it keeps one: what is not newer than what we have is refused
+    (Outdated). Raises Conflict also for a workshop that is over or was called off; Invalid for a statement that
+    contradicts itself.
     """
     stated = Statement.of(event, event.sessions)
     row = await _lock(tx, publisher, event.external_id, sequence)
@@ -34,7 +35,7 @@ async def take_outside(tx: Transaction, publisher: str, event: OutsideWorkshop, 
 async def call_off_outside(
     tx: Transaction, publisher: str, external_id: str, reason: Localised | None, sequence: int | None
 ) -> Workshop:
-    """Cancel a publisher's workshop; raises NotFound, Conflict."""
+    """Cancel a publisher's workshop; raises NotFound, Conflict, Outdated."""
     row = await _lock(tx, publisher, external_id, sequence)
     if row is None:
         slug = "unknown-workshop"
@@ -47,9 +48,9 @@ async def _lock(tx: Transaction, publisher: str, external_id: str, sequence: int
     row = await repository.lock_outside(tx.session, publisher, external_id)
     if row is None or sequence is None:
         return row
-    if row.publisher_sequence is not None and sequence < row.publisher_sequence:
+    if row.publisher_sequence is not None and sequence <= row.publisher_sequence:
         slug = "older-than-known"
         detail = f"This is number {sequence} of its workshop; number {row.publisher_sequence} is known already."
-        raise Conflict(slug, detail, workshop_id=str(row.workshop_id))
+        raise Outdated(slug, detail, workshop_id=str(row.workshop_id))
     row.publisher_sequence = sequence
     return row

@@ -48,6 +48,7 @@ class Statement:
         """Put a statement in its one form: sessions numbered, on their own clock, in order; raises Invalid."""
         faults = domain.faults_of_dates([(each.starts_at, each.ends_at) for each in sessions])
         faults += domain.faults_of_enrolment(content.registration.opens_at, content.registration.closes_at)
+        faults += domain.faults_of_seats(content.seats.items(), content.per_organisation)
         numbers = domain.numbered([_number_given(each) for each in sessions])
         if numbers is None:
             faults.append(("sessions", "two sessions have the same number"))

@@ -6,13 +6,14 @@ from services.notifications.repository import copies
 from shared.database import Transaction
 from shared.events.catalogue import JoiningChanged, WorkshopFact
 from shared.events.registration import PersonEvent
-from shared.messaging.follow import Delivery
+from shared.messaging.follow import Delivery, newer
 
 Wake = Callable[[], None]
 
 
 async def keep_people(tx: Transaction, deliveries: Sequence[Delivery[PersonEvent]], wake: Wake) -> None:
     """Keep the newest of people, and let go what waited for one of them to be known."""
+    known = await copies.people_before(tx.session, {each.event.person_id for each in deliveries})
     people = (
         copies.PersonCopy(
             person_id=each.event.person_id,
@@ -21,7 +22,7 @@ async def keep_people(tx: Transaction, deliveries: Sequence[Delivery[PersonEvent
             email=each.event.email,
             language=each.event.language,
         )
-        for each in deliveries
+        for each in newer(deliveries, known, lambda event: event.person_id)
     )
     if await copies.save_people(tx.session, people, tx.now):
         tx.after_commit(wake)
@@ -37,10 +38,10 @@ async def keep_workshop(
     return news, read_workshop(before)
 
 
-async def keep_joining(tx: Transaction, event: JoiningChanged) -> None:
-    """Keep the newest join links of a workshop."""
+async def keep_joining(tx: Transaction, event: JoiningChanged) -> bool:
+    """Keep the join links of a workshop; false where these are not newer than those kept."""
     sequence = tx.cause.sequence if tx.cause else None
-    await copies.save_joining(tx.session, event.workshop_id, sequence or 0, event.model_dump_json())
+    return await copies.save_joining(tx.session, event.workshop_id, sequence or 0, event.model_dump_json())
 
 
 def read_workshop(data: str | None) -> WorkshopFact | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.notifications.repository import ledger
 from services.notifications.tables import Notice
 from shared.database import Transaction
-from shared.web.pagination import Paging
+from shared.web.pagination import Number, Paging
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Filters:
 
 async def read_ledger(tx: Transaction, filters: Filters, paging: Paging) -> tuple[Sequence[Notice], str | None]:
     """Give a piece of the ledger, the newest first, and the cursor of what follows; Invalid for a cursor not ours."""
-    after = paging.after(tuple[int])
+    after = paging.after(tuple[Number])
     found = await ledger.read(
         tx.session,
         event_id=filters.event_id,

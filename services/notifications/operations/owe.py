@@ -19,10 +19,9 @@ from services.notifications.repository.owing import Gathered, Owed
 from shared.database import Transaction
 from shared.events.catalogue import WorkshopEvent, WorkshopRescheduled, WorkshopScheduled
 from shared.events.incidents import RecordDeadLettered
-from shared.events.notifications import NoticeSuppressed
 from shared.events.registration import EnrolmentCreated, EnrolmentEvent, SeatsChanged
 from shared.messaging.envelope import Envelope
-from shared.messaging.follow import Delivery
+from shared.messaging.follow import Delivery, newer
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +37,15 @@ async def note_enrolments(tx: Transaction, deliveries: Sequence[Delivery[Enrolme
 
     A step that has been overtaken before its notice was sent is not told of any more.
     """
-    later = {each.event.enrolment_id for each in deliveries if not _is_first(each)}
-    known = await copies.enrolments_before(tx.session, later)
+    known = await copies.enrolments_before(tx.session, {each.event.enrolment_id for each in deliveries})
     newest: dict[UUID, copies.EnrolmentCopy] = {}
     moved_on: set[UUID] = set()
     owed: list[Owed] = []
     created: list[Delivery[EnrolmentEvent]] = []
-    for each in deliveries:
+    sequences = {enrolment: sequence for enrolment, (sequence, _) in known.items()}
+    for each in newer(deliveries, sequences, lambda event: event.enrolment_id):
         event, sequence = each.event, each.envelope.sequence or 0
-        before_sequence, before = known.get(event.enrolment_id, (0, None))
-        if before is not None and sequence <= before_sequence:
-            continue
+        _, before = known.get(event.enrolment_id, (0, None))
         known[event.enrolment_id] = sequence, event.state
         newest[event.enrolment_id] = _copy(event, sequence)
         if before is not None:
@@ -67,12 +64,15 @@ async def note_enrolments(tx: Transaction, deliveries: Sequence[Delivery[Enrolme
         tx.after_commit(office.wake)
 
 
-async def note_workshop(tx: Transaction, event: WorkshopEvent, office: Office) -> None:
-    """Keep a workshop; owe those enrolled the news of a new date, and staff that of a workshop from outside."""
+async def note_workshop(tx: Transaction, event: WorkshopEvent, office: Office) -> bool:
+    """Keep a workshop; owe those enrolled the news of a new date, and staff that of a workshop from outside.
+
+    False, and nothing, where this is not newer than what is kept.
+    """
     cause = _cause(tx)
     news, before = await keep.keep_workshop(tx, event, cause.sequence or 0, office.wake)
     if not news:
-        return
+        return False
     if isinstance(event, WorkshopRescheduled):
         live = await copies.live_enrolments(tx.session, event.workshop_id, domain.LIVE)
         details = to_json({"before": before.sessions if before else []}).decode()
@@ -86,6 +86,7 @@ async def note_workshop(tx: Transaction, event: WorkshopEvent, office: Office) -
                 person_id=person,
                 enrolment_id=enrolment,
                 correlation_id=_correlation(cause),
+                traceparent=cause.traceparent,
                 details=details,
             )
             for enrolment, person in live
@@ -93,9 +94,10 @@ async def note_workshop(tx: Transaction, event: WorkshopEvent, office: Office) -
     elif isinstance(event, WorkshopScheduled) and event.publisher is not None:
         owed = _to_staff(tx, cause, Rule.OUTSIDE_WORKSHOP, office, event.workshop_id)
     else:
-        return
+        return True
     await owing.owe(tx.session, owed, tx.now)
     tx.after_commit(office.wake)
+    return True
 
 
 async def note_seats(tx: Transaction, deliveries: Sequence[Delivery[SeatsChanged]], office: Office) -> None:
@@ -103,14 +105,13 @@ async def note_seats(tx: Transaction, deliveries: Sequence[Delivery[SeatsChanged
     known = await copies.seats_before(tx.session, {each.event.workshop_id for each in deliveries})
     newest: dict[UUID, tuple[int, copies.Available]] = {}
     owed: list[Owed] = []
-    for each in deliveries:
+    sequences = {workshop: sequence for workshop, (sequence, _) in known.items()}
+    for each in newer(deliveries, sequences, lambda event: event.workshop_id):
         workshop, sequence = each.event.workshop_id, each.envelope.sequence or 0
         available: dict[str, int | None] = {
             way: count.available for way, count in each.event.seats.items() if count.capacity != 0
         }
         before = known.get(workshop)
-        if before is not None and before[0] >= sequence:
-            continue
         known[workshop] = newest[workshop] = (sequence, available)
         if full := domain.newly_full(before[1] if before else None, available):
             owed += _to_staff(tx, each.envelope, Rule.WORKSHOP_FULL, office, workshop, json.dumps({"full": full}))
@@ -159,7 +160,7 @@ async def _gather_new(tx: Transaction, created: Sequence[Delivery[EnrolmentEvent
 
 async def _overtake(tx: Transaction, states: dict[UUID, str]) -> None:
     untrue: dict[UUID, Collection[Rule]] = {each: domain.overtaken_rules(state) for each, state in states.items()}
-    announce(tx, NoticeSuppressed, await owing.overtake(tx.session, untrue))
+    announce(tx, "suppressed", await owing.overtake(tx.session, untrue))
 
 
 def _to_participant(tx: Transaction, delivery: Delivery[EnrolmentEvent], rule: Rule) -> Owed:
@@ -173,6 +174,7 @@ def _to_participant(tx: Transaction, delivery: Delivery[EnrolmentEvent], rule: R
         person_id=event.person_id,
         enrolment_id=event.enrolment_id,
         correlation_id=_correlation(delivery.envelope),
+        traceparent=delivery.envelope.traceparent,
     )
 
 
@@ -193,6 +195,7 @@ def _to_staff(
             due_at=due_at or tx.now,
             workshop_id=workshop_id,
             correlation_id=_correlation(cause),
+            traceparent=cause.traceparent,
             details=details,
         )
         for name in office.staff
@@ -220,8 +223,3 @@ def _cause(tx: Transaction) -> Envelope:
 
 def _correlation(cause: Envelope) -> str:
     return cause.correlation_id or cause.id
-
-
-def _is_first(delivery: Delivery[EnrolmentEvent]) -> bool:
-    # Nothing comes before it, so nothing needs to be read; whether it was taken already, the inbox knows.
-    return isinstance(delivery.event, EnrolmentCreated) and delivery.envelope.sequence == 1

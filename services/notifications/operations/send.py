@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.notifications import domain
 from services.notifications.domain import CalendarChange, Decision, Entries, Rule, Standing
-from services.notifications.operations.announce import Fact, announce
+from services.notifications.operations.announce import FACTS, announce
 from services.notifications.rendering.letter import Letter, Trouble, calendar_entries
 from services.notifications.repository import sending
 from services.notifications.repository.owing import Ended
@@ -18,23 +18,16 @@ from services.notifications.repository.sending import Claimed, Mark
 from shared.database import Transaction
 from shared.events.base import Attendance, Language
 from shared.events.catalogue import JoiningChanged, Session, WorkshopFact
-from shared.events.notifications import NoticeFailed, NoticeSent, NoticeSuppressed
+from shared.observability import Origin
 from shared.settings import Staff
-
-UNCERTAIN = "uncertain"
-FACTS: Mapping[str, Fact] = {
-    "sent": NoticeSent,
-    UNCERTAIN: NoticeSent,
-    "failed": NoticeFailed,
-    "suppressed": NoticeSuppressed,
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """A notice on its way: its letter, and what to remember of it."""
+    """A notice on its way: its letter, where it comes from, and what to remember of it."""
 
     letter: Letter
+    origin: Origin
     attempts: int
     in_doubt: bool
     owed_since: datetime
@@ -67,7 +60,10 @@ async def take_due(tx: Transaction, claim: int, limit: int, staff: Mapping[str, 
         letter = _letter(claimed, staff, tx.now)
         decision = domain.judge(_standing(claimed, letter), tx.now)
         if decision is Decision.SEND:
-            taken.append(Sending(letter, claimed.attempts, claimed.in_doubt, claimed.created_at, claimed.due_at))
+            source = Origin(claimed.correlation_id, claimed.traceparent)
+            taken.append(
+                Sending(letter, source, claimed.attempts, claimed.in_doubt, claimed.created_at, claimed.due_at)
+            )
         else:
             marks.append(_unsent(claimed, decision, tx.now))
     await _mark(tx, claim, marks)
@@ -98,8 +94,8 @@ async def _mark(tx: Transaction, claim: int, marks: Sequence[Mark]) -> None:
     ended: dict[str, list[Ended]] = {}
     for state, notice in await sending.mark(tx.session, claim, marks):
         ended.setdefault(state, []).append(notice)
-    for state, fact in FACTS.items():
-        announce(tx, fact, ended.get(state, ()))
+    for state in FACTS:
+        announce(tx, state, ended.get(state, ()))
 
 
 def _unsent(claimed: Claimed, decision: Decision, now: datetime) -> Mark:

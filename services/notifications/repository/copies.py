@@ -103,6 +103,14 @@ async def save_people(session: AsyncSession, people: Iterable[PersonCopy], now: 
     return bool(hastened.all())
 
 
+async def people_before(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, int]:
+    """Give the sequence of those of `ids` that are known."""
+    rows = await session.execute(
+        text("SELECT person_id, sequence FROM people WHERE person_id = ANY(CAST(:ids AS uuid[]))"), {"ids": list(ids)}
+    )
+    return {row.person_id: row.sequence for row in rows}
+
+
 async def enrolments_before(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID, tuple[int, str]]:
     """Give (sequence, state) of those of `ids` that are known."""
     if not ids:
@@ -173,9 +181,9 @@ async def hasten_workshop(session: AsyncSession, workshop_id: UUID, now: datetim
     return bool(hastened.all())
 
 
-async def save_joining(session: AsyncSession, workshop_id: UUID, sequence: int, data: str) -> None:
-    """Keep the join links of a workshop (the fact's JSON)."""
-    await _save(session, "joining", workshop_id, sequence, data)
+async def save_joining(session: AsyncSession, workshop_id: UUID, sequence: int, data: str) -> bool:
+    """Keep the join links of a workshop (the fact's JSON); false where something as new is kept already."""
+    return await _save(session, "joining", workshop_id, sequence, data)
 
 
 async def seats_before(session: AsyncSession, ids: Iterable[UUID]) -> dict[UUID, tuple[int, Available]]:
@@ -205,14 +213,16 @@ async def save_seats(session: AsyncSession, seats: Mapping[UUID, tuple[int, Avai
     )
 
 
-async def _save(session: AsyncSession, table: str, workshop_id: UUID, sequence: int, data: str) -> None:
-    await session.execute(
+async def _save(session: AsyncSession, table: str, workshop_id: UUID, sequence: int, data: str) -> bool:
+    kept = await session.scalar(
         text(
             f"""
             INSERT INTO {table} (workshop_id, sequence, data) VALUES (:id, :sequence, CAST(:data AS jsonb))
             ON CONFLICT (workshop_id) DO UPDATE SET sequence = excluded.sequence, data = excluded.data
             WHERE excluded.sequence > {table}.sequence
+            RETURNING workshop_id
             """  # noqa: S608 - the names are this module's own
         ),
         {"id": workshop_id, "sequence": sequence, "data": data},
     )
+    return kept is not None

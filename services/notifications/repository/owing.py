@@ -25,6 +25,7 @@ class Owed:
     person_id: UUID | None = None
     enrolment_id: UUID | None = None
     correlation_id: str | None = None
+    traceparent: str | None = None
     details: str = "{}"
 
 
@@ -37,6 +38,7 @@ class Ended:
     rule: str
     recipient: str
     correlation_id: str | None
+    traceparent: str | None = None
     reason: str | None = None
     language: Language | None = None
 
@@ -53,15 +55,16 @@ class Gathered:
 _OWE = text(
     """
     INSERT INTO notices (notice_id, event_id, rule, recipient, channel, state, workshop_id, person_id, enrolment_id,
-        correlation_id, details, due_at, created_at)
+        correlation_id, traceparent, details, due_at, created_at)
     SELECT notice_id, event_id, rule, recipient, 'email', 'owed', workshop_id, person_id, enrolment_id,
-        correlation_id, CAST(details AS jsonb), due_at, :now
+        correlation_id, traceparent, CAST(details AS jsonb), due_at, :now
     FROM unnest(
         CAST(:ids AS uuid[]), CAST(:events AS text[]), CAST(:rules AS text[]), CAST(:recipients AS text[]),
         CAST(:workshops AS uuid[]), CAST(:people AS uuid[]), CAST(:enrolments AS uuid[]),
-        CAST(:correlations AS text[]), CAST(:details AS text[]), CAST(:due AS timestamptz[])
+        CAST(:correlations AS text[]), CAST(:traceparents AS text[]),
+        CAST(:details AS text[]), CAST(:due AS timestamptz[])
     ) WITH ORDINALITY AS t (notice_id, event_id, rule, recipient, workshop_id, person_id, enrolment_id,
-        correlation_id, details, due_at, place)
+        correlation_id, traceparent, details, due_at, place)
     ORDER BY place
     ON CONFLICT ON CONSTRAINT notices_once DO NOTHING
     """
@@ -72,7 +75,7 @@ _OVERTAKE = text(
     FROM unnest(CAST(:enrolments AS uuid[]), CAST(:rules AS text[])) AS t (enrolment_id, rule)
     WHERE n.enrolment_id = t.enrolment_id AND n.rule = t.rule
         AND n.state = 'owed' AND n.claim IS NULL AND NOT n.in_doubt
-    RETURNING n.notice_id, n.event_id, n.rule, n.recipient, n.correlation_id, n.reason
+    RETURNING n.notice_id, n.event_id, n.rule, n.recipient, n.correlation_id, n.traceparent, n.reason
     """
 )
 _GATHER = text(
@@ -102,6 +105,7 @@ async def owe(session: AsyncSession, notices: Sequence[Owed], now: datetime) -> 
                 "people": [each.person_id for each in notices],
                 "enrolments": [each.enrolment_id for each in notices],
                 "correlations": [each.correlation_id for each in notices],
+                "traceparents": [each.traceparent for each in notices],
                 "details": [each.details for each in notices],
                 "due": [each.due_at for each in notices],
                 "now": now,

@@ -28,6 +28,7 @@ class Claimed:
     rule: str
     recipient: str
     correlation_id: str | None
+    traceparent: str | None
     workshop_id: UUID | None
     enrolment_id: UUID | None
     details: str
@@ -84,7 +85,7 @@ _CLAIM = """
         UPDATE notices n SET claim = :claim, sending_since = :now, attempts = n.attempts + 1
         FROM due WHERE n.notice_id = due.notice_id RETURNING n.*
     )
-    SELECT c.notice_id, c.event_id, c.rule, c.recipient, c.correlation_id, c.workshop_id, c.enrolment_id,
+    SELECT c.notice_id, c.event_id, c.rule, c.recipient, c.correlation_id, c.traceparent, c.workshop_id, c.enrolment_id,
         CAST(c.details AS text) AS details, c.attempts, c.in_doubt, c.created_at, c.due_at, p.name, p.email, p.language,
         e.attendance, e.state AS enrolment_state, e.waitlist_position, CAST(e.calendar AS text) AS calendar,
         CAST(w.data AS text) AS workshop, CAST(j.data AS text) AS joining, CAST(s.available AS text) AS available,
@@ -115,7 +116,8 @@ _MARK = text(
         CAST(:tried AS boolean[])
     ) AS t (notice_id, state, reason, language, due_at, sent_at, in_doubt, tried)
     WHERE n.notice_id = t.notice_id AND n.claim = :claim
-    RETURNING n.notice_id, n.event_id, n.rule, n.recipient, n.correlation_id, n.reason, n.language, n.state
+    RETURNING n.notice_id, n.event_id, n.rule, n.recipient, n.correlation_id, n.traceparent, n.reason, n.language,
+        n.state
     """
 )
 _ORPHANS = text(

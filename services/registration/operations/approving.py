@@ -7,7 +7,7 @@ from uuid import UUID
 from services.registration import domain
 from services.registration.domain import State, TurnedAway
 from services.registration.operations import leaving, seating
-from services.registration.operations.refusals import refused, wrong_state
+from services.registration.operations.refusals import turned_away, wrong_state
 from services.registration.repository import enrolments
 from services.registration.repository.enrolments import Enrolment
 from shared.database import Transaction
@@ -38,7 +38,7 @@ async def approve(
     full = isinstance(decision, TurnedAway) or decision.state == "waitlisted"
     if full and when_full == "refuse":
         if isinstance(decision, TurnedAway):
-            raise refused(decision.refusal)
+            raise turned_away(decision.refusal)
         slug = "no-seat-left"
         raise Conflict(slug, "No seat is left: the enrolment stays pending. Decline it, or let it wait for a seat.")
     state: State = "waitlisted" if full else "confirmed"

@@ -7,10 +7,10 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from services.registration import domain
-from services.registration.domain import Admitted, Decision, TurnedAway, email_identity, organisation_identity
+from services.registration.domain import LIVE, Admitted, Decision, TurnedAway, email_identity, organisation_identity
 from services.registration.operations import newcomers, seating
 from services.registration.operations.newcomers import Recognised
-from services.registration.operations.refusals import cannot_enrol, refused, unknown_workshop
+from services.registration.operations.refusals import cannot_enrol, turned_away, unknown_workshop
 from services.registration.operations.requests import Accepted, Candidate, Outcome, Request
 from services.registration.operations.seating import Created, House
 from services.registration.repository import enrolments, workshops
@@ -65,8 +65,13 @@ def _candidate(request: Request, workshop_id: UUID) -> Candidate:
 
 async def _decide(tx: Transaction, house: House, candidates: Sequence[Candidate]) -> list[Outcome]:
     recognised = await newcomers.recognise(tx, candidates)
+    enrolled, refused = recognised.in_state(LIVE), recognised.in_state({"declined"})
     seats = {
-        workshop_id: replace(these, enrolled=recognised.enrolled(workshop_id), refused=recognised.refused(workshop_id))
+        workshop_id: replace(
+            these,
+            enrolled=enrolled.get(workshop_id, frozenset()),
+            refused=refused.get(workshop_id, frozenset()),
+        )
         for workshop_id, these in house.seats.items()
     }
     asked = [
@@ -118,7 +123,7 @@ async def _add(
 
 def _outcome(candidate: Candidate, decision: Decision) -> Outcome:
     if isinstance(decision, TurnedAway):
-        return refused(decision.refusal)
+        return turned_away(decision.refusal)
     return Accepted(
         candidate.enrolment_id,
         candidate.workshop_id,

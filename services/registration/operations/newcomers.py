@@ -1,12 +1,12 @@
 """Who asks: known people and organisations are recognised and left as they are, new ones registered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import uuid_utils.compat as uuids
 
-from services.registration.domain import LIVE, State
+from services.registration.domain import State
 from services.registration.operations.requests import Candidate
 from services.registration.repository import people
 from services.registration.repository.people import Known, NewOrganisation, NewPerson
@@ -29,16 +29,14 @@ class Recognised:
         known = self.people.get(candidate.person)
         return known.organisation_id if known else None
 
-    def enrolled(self, workshop_id: UUID) -> frozenset[str]:
-        """Give those who take part in a workshop already."""
-        return frozenset(identity for identity, states in self._in(workshop_id) if states & LIVE)
-
-    def refused(self, workshop_id: UUID) -> frozenset[str]:
-        """Give those whom staff turned away from a workshop."""
-        return frozenset(identity for identity, states in self._in(workshop_id) if "declined" in states)
-
-    def _in(self, workshop_id: UUID) -> list[tuple[str, frozenset[State]]]:
-        return [(identity, one.past[workshop_id]) for identity, one in self.people.items() if workshop_id in one.past]
+    def in_state(self, states: Collection[State]) -> Mapping[UUID, frozenset[str]]:
+        """Give those of each workshop who are in it in one of these states."""
+        found: dict[UUID, set[str]] = {}
+        for identity, one in self.people.items():
+            for workshop_id, past in one.past.items():
+                if not past.isdisjoint(states):
+                    found.setdefault(workshop_id, set()).add(identity)
+        return {workshop_id: frozenset(identities) for workshop_id, identities in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

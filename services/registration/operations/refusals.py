@@ -43,7 +43,7 @@ def wrong_state(enrolment: Enrolment, wanted: State) -> Conflict:
     return Conflict(slug, detail, state=enrolment.state)
 
 
-def refused(refusal: Refusal) -> Conflict:
+def turned_away(refusal: Refusal) -> Conflict:
     """Say why the decision on seats was no; it reveals nothing of the enrolment that stands in the way."""
     return Conflict(refusal, _REFUSED[refusal])
 

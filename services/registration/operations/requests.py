@@ -8,17 +8,18 @@ from services.registration.domain import Attendance, State
 from shared.errors import Problem
 from shared.events.registration import EnrolmentForm, OutsideReference
 from shared.messaging.envelope import Envelope
+from shared.observability import Origin
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Somebody asks to take part; `by` is who says so, `cause` the event that did, if one did."""
+    """Somebody asks to take part; `by` is who says so, `cause` the event or the HTTP request that did."""
 
     workshop: UUID | OutsideReference
     form: EnrolmentForm
     by: str = "participant"
     requested_at: datetime | None = None
-    cause: Envelope | None = None
+    cause: Envelope | Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from shared.events.registration import (
     SeatsChanged,
 )
 from shared.messaging.envelope import Envelope
+from shared.observability import Origin
 
 SEAT_FREED = "seat-freed"
 _TOLD: Mapping[State, type[EnrolmentFact]] = {
@@ -58,10 +59,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """An enrolment that was added, and the event that asked for it, if one did."""
+    """An enrolment that was added, and the event or the HTTP request that asked for it, if one did."""
 
     enrolment: Enrolment
-    cause: Envelope | None
+    cause: Envelope | Origin | None
 
 
 async def hold(tx: Transaction, workshop_ids: Collection[UUID], *, leaving: Sequence[Enrolment] = ()) -> House:
@@ -143,7 +144,7 @@ def on_offer(counts: Counts) -> dict[Attendance, SeatCount]:
     }
 
 
-def _tell(tx: Transaction, shape: type[EnrolmentFact], one: Enrolment, cause: Envelope | None = None) -> None:
+def _tell(tx: Transaction, shape: type[EnrolmentFact], one: Enrolment, cause: Envelope | Origin | None = None) -> None:
     told = shape(
         enrolment_id=one.enrolment_id,
         workshop_id=one.workshop_id,

@@ -47,6 +47,7 @@ _KEEP_JOINING = text(
     VALUES (:workshop_id, :sequence, CAST(:links AS text)::jsonb)
     ON CONFLICT (workshop_id) DO UPDATE SET sequence = excluded.sequence, links = excluded.links
     WHERE excluded.sequence > j.sequence
+    RETURNING j.workshop_id
     """
 )
 _LINKS = text(
@@ -129,10 +130,11 @@ async def keep(session: AsyncSession, fact: WorkshopFact, sequence: int) -> bool
     return kept is not None
 
 
-async def keep_joining(session: AsyncSession, workshop_id: UUID, sequence: int, links: Sequence[JoinLink]) -> None:
-    """Keep how one joins a workshop online, unless something newer is kept."""
+async def keep_joining(session: AsyncSession, workshop_id: UUID, sequence: int, links: Sequence[JoinLink]) -> bool:
+    """Keep how one joins a workshop online; false where something as new is kept already."""
     packed = "[" + ",".join(link.model_dump_json() for link in links) + "]"
-    await session.execute(_KEEP_JOINING, {"workshop_id": workshop_id, "sequence": sequence, "links": packed})
+    kept = await session.scalar(_KEEP_JOINING, {"workshop_id": workshop_id, "sequence": sequence, "links": packed})
+    return kept is not None
 
 
 async def join_links(session: AsyncSession, workshop_id: UUID) -> dict[int, str]:

@@ -20,8 +20,7 @@ from tests.domain.notifications.samples import CATALOGUES, MODULE, PAPER, SAMPLE
 from tests.domain.notifications.test_golden import parsed
 
 NASTY = st.text(max_size=120) | st.text(alphabet='\r\n\t\x00\x1b :@<>"\\=?,;aé€\u2028\u202e', max_size=120)
-settings.register_profile("mails", deadline=None, max_examples=60)  # a machine that does other work too is no fault
-MAILS = settings.get_profile("mails")
+MAILS = settings(max_examples=60)
 HEADERS = {
     "from", "to", "reply-to", "subject", "date", "message-id", "content-language", "auto-submitted",
     "x-auto-response-suppress", "x-convoca-rule", "content-type", "mime-version",

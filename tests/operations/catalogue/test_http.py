@@ -9,6 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
+from icalendar import Calendar
 
 from services.catalogue.app import build
 from shared.messaging import publishers
@@ -209,6 +210,8 @@ async def test_a_workshop_changes_moves_closes_and_is_called_off(staff: httpx.As
     [
         ({"from": "demà"}, ["from"]),
         ({"from": "2027-03-01T10:00:00"}, ["from"]),
+        ({"to": "demà"}, ["to"]),
+        ({"to": "2027-03-01T10:00:00"}, ["to"]),
         ({"from": "2027-03-02", "to": "2027-03-01"}, ["to"]),
         ({"mode": "by-phone"}, ["mode"]),
         ({"theme": "Net Zero"}, ["theme"]),
@@ -249,3 +252,31 @@ async def test_strange_names_are_not_found(anybody: httpx.AsyncClient) -> None:
     for key in ("nothing", "a%00b", "Not A Slug", "x" * 3000):
         assert slug_of(await anybody.get(f"{WORKSHOPS}/{key}")) == (404, "unknown-workshop")
         assert (await anybody.get(f"/workshops/{key}", headers={"Accept": "text/html"})).status_code == 404
+
+
+async def test_the_programme_can_be_subscribed_to_as_a_calendar(
+    staff: httpx.AsyncClient, anybody: httpx.AsyncClient
+) -> None:
+    shown = await scheduled(staff, title={"ca": "Etapa", "en": "Stage"})
+    called_off = await scheduled(staff, title={"ca": "Pluja"}, themes=["rain"])
+    await staff.post(f"{WORKSHOPS}/{called_off['id']}/cancel", json={"reason": {"ca": "Pluja"}})
+    await staff.post(WORKSHOPS, json=BODY | {"title": {"ca": "Esborrany"}})
+
+    answer = await staff.get(f"{WORKSHOPS}.ics", headers={"Accept-Language": "en"})
+    assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
+    assert SECRET not in answer.text
+    events = {str(each["summary"]): each for each in Calendar.from_ical(answer.text).walk("VEVENT")}
+    assert set(events) == {"Stage", "Pluja"}
+    stage = events["Stage"]
+    assert (stage.decoded("dtstart"), stage.decoded("dtend")) == (START, START + timedelta(hours=1))
+    assert str(stage["uid"]).startswith(f"{shown['id']}-1@")
+    assert str(stage["url"]).endswith(f"/workshops/{shown['slug']}")
+    assert [str(each["status"]) for each in events.values()].count("CANCELLED") == 1
+
+    moved = {"starts_at": "2027-05-01T09:00:00+02:00", "ends_at": "2027-05-01T10:00:00+02:00"}
+    await staff.post(f"{WORKSHOPS}/{shown['id']}/reschedule", json={"sessions": [SESSION | moved]})
+    (after,) = Calendar.from_ical((await anybody.get(f"{WORKSHOPS}.ics", params={"theme": "net-zero"})).text).walk(
+        "VEVENT"
+    )
+    assert str(after["uid"]) == str(stage["uid"])
+    assert int(str(after["sequence"])) > int(str(stage["sequence"]))

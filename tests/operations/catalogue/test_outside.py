@@ -88,6 +88,14 @@ async def test_one_that_contradicts_itself_is_refused_and_leaves_nothing(desk: D
     assert await desk.rows("SELECT 1 FROM workshops") == []
 
 
+async def test_a_number_of_seats_that_no_room_has_is_refused_where_it_is_stated(desk: Desk) -> None:
+    """Those who keep our facts count in 32 bits: whoever took it from us could not take it in."""
+    with pytest.raises(Invalid) as refused:
+        await desk.take(outside(seats={"online": 2**31, "in_person": 30}, per_organisation=2**31))
+    assert [name for name, _ in refused.value.fields] == ["seats.online", "per_organisation"]
+    assert await desk.rows("SELECT 1 FROM workshops") == []
+
+
 async def test_the_stream_speaks_for_the_publisher_whose_source_it_is(desk: Desk) -> None:
     cause = Envelope(id="1", source="/publishers/demo-cms", type="workshop.rescheduled", sequence=7)
     moved = OutsideWorkshopRescheduled(external_id="enabling", sessions=(session(),), **content())

@@ -145,3 +145,14 @@ async def test_the_address_of_the_server_holds_how_one_logs_in(house: House, tmp
     assert (server.host, server.port, server.username, server.password) == (
         "mail.example.cat", 587, "office", "s@cret",
     )  # fmt: skip
+
+
+async def test_a_person_who_comes_to_an_address_that_is_not_there_reads_so_in_their_language(
+    staff: httpx.AsyncClient,
+) -> None:
+    missing = "http://convoca/preferences/mistyped"
+    page = await staff.get(missing, headers={"Accept": "text/html", "Accept-Language": "es"})
+    assert page.status_code == 404
+    assert "No encontramos esta página" in page.text
+    style = await staff.get("http://convoca/assets/notifications/style.css")
+    assert style.status_code == 200

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 
 from shared.events.catalogue import Terms
 from tests.clock import HandClock
@@ -123,6 +124,23 @@ async def test_staff_list_who_takes_part_as_json_and_as_csv(client: httpx.AsyncC
     table = await client.get(path, headers=STAFF | CSV)
     assert table.headers["content-type"] == "text/csv; charset=utf-8"
     assert [row.split(",")[8] for row in table.text.splitlines()] == ["name", "ada", "ben", "'=1+1"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "given"),
+    [
+        ("TEXT/CSV", "text/csv; charset=utf-8"),
+        ("application/json;q=0.5, text/csv;header=present", "text/csv; charset=utf-8"),
+        ("text/csv;q=0.1, application/json", "application/json"),
+        ("text/csv;q=0", "application/json"),
+        ("text/csv-schema, */*", "application/json"),
+        (";;q=x,,text/csv;q=lots", "application/json"),
+    ],
+)
+async def test_a_list_is_csv_to_who_prefers_it(client: httpx.AsyncClient, desk: Desk, accept: str, given: str) -> None:
+    place = await desk.keep(workshop())
+    answer = await client.get(f"{API}/workshops/{place}/enrolments", headers=STAFF | {"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, given)
 
 
 async def test_seats_are_public(client: httpx.AsyncClient, desk: Desk) -> None:

@@ -1,0 +1,122 @@
+"""Other systems that have no Kafka hand in their events by HTTP, and ask what became of them."""
+
+import asyncio
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+from cloudevents.core.bindings.http import to_binary_event, to_structured_event
+from cloudevents.core.v1.event import CloudEvent
+
+from tests.system.offers import workshop
+from tests.system.outside import let_in, said
+from tests.system.people import Person, request
+from tests.system.stack import Publisher, Stack, slug_of
+from tests.waiting import eventually
+
+LARGEST = 256 * 1024
+
+
+async def hand_in(stack: Stack, system: Publisher, event: CloudEvent, *, structured: bool = False) -> httpx.Response:
+    """Send an event as the CNCF's own library writes it."""
+    message = (to_structured_event if structured else to_binary_event)(event)
+    headers = {**message.headers, "Authorization": f"Bearer {system.token}"}
+    return await stack.http.post(f"/api/{system.service}/events", content=message.body, headers=headers)
+
+
+async def about(stack: Stack, system: Publisher, event: CloudEvent) -> httpx.Response:
+    """Ask what became of it."""
+    path = f"/api/{system.service}/events/{quote(event.get_id(), safe='')}"
+    return await stack.http.get(path, headers={"Authorization": f"Bearer {system.token}"})
+
+
+async def became(stack: Stack, system: Publisher, event: CloudEvent, state: str) -> str | None:
+    """Wait until it has come to be so, and tell why."""
+
+    async def told() -> dict[str, Any] | None:
+        answer = await about(stack, system, event)  # 404, for what is on its way by Kafka
+        return answer.json() if answer.is_success and answer.json()["state"] == state else None
+
+    answer = await eventually(told, f"the event to be {state}")
+    assert answer is not None
+    assert answer["id"] == event.get_id()
+    return None if answer["detail"] is None else str(answer["detail"])
+
+
+async def test_an_event_has_its_effect_once_whichever_way_it_comes(stack: Stack) -> None:
+    cms = await let_in(stack, "catalogue")
+    by_http = said(cms, "workshop.scheduled", workshop(external_id="spring"), id='2041/spring "à la" ../?#%2F')
+    by_kafka = said(cms, "workshop.scheduled", workshop(external_id="autumn"))
+    assert (await hand_in(stack, cms, by_http)).status_code == 202
+    assert await became(stack, cms, by_http, "done") is None
+    await stack.bus.publish(cms.topic, by_http, by_kafka)
+
+    async def both() -> bool:
+        return len(await stack.workshops(cms)) == 2
+
+    await eventually(both, "both workshops")
+    again = await hand_in(stack, cms, by_kafka, structured=True)
+    assert (again.status_code, again.json()["state"]) == (202, "done")
+    assert {each.external_id: each.sequence for each in await stack.workshops(cms)} == {"spring": 1, "autumn": 1}
+
+
+async def test_a_publisher_is_told_what_became_of_its_requests_and_nobody_else_is(stack: Stack) -> None:
+    crm, other = await let_in(stack, "registration"), await let_in(stack, "registration")
+    energy, closed, person = await stack.offer(workshop()), workshop(), Person("Ona")
+    early = await stack.offer(closed | {"registration": {"opens_at": "2041-01-01T00:00:00Z"}})
+    await stack.enrol(energy, person)
+    twice = said(crm, "enrolment.requested", request(str(energy.id), person))
+    shut = said(crm, "enrolment.requested", request(str(early.id), Person()))
+    ahead = said(crm, "enrolment.requested", request({"publisher": crm.name, "external_id": "later"}, Person()))
+    for event in (twice, shut, ahead):
+        assert (await hand_in(stack, crm, event)).status_code == 202
+    assert (await became(stack, crm, twice, "refused") or "").startswith("already-enrolled: ")
+    assert (await became(stack, crm, shut, "refused") or "").startswith("not-open: ")
+    assert await became(stack, crm, ahead, "waiting") == "unknown-workshop"
+    unknown = said(crm, "enrolment.invented", {})
+    await stack.bus.publish(crm.topic, unknown)
+    assert (await became(stack, crm, unknown, "dead-lettered") or "").startswith("unknown-type: ")
+    for event in (twice, unknown):
+        hidden = await about(stack, other, event)
+        assert (hidden.status_code, slug_of(hidden)) == (404, "unknown-event")
+
+
+async def test_what_is_no_event_of_the_publishers_is_refused_plainly(stack: Stack) -> None:
+    cms, other = await let_in(stack, "catalogue"), await let_in(stack, "catalogue")
+    forged = said(cms, "workshop.scheduled", workshop(external_id="spring"), source=other.source)
+    invented = said(cms, "workshop.invented", {"external_id": "spring"})
+    invalid = said(cms, "workshop.scheduled", {"external_id": "spring"})
+    for event, expected in (
+        (forged, (403, "not-owner")),
+        (invented, (400, "unknown-type")),
+        (invalid, (400, "invalid")),
+    ):
+        for structured in (False, True):
+            refused = await hand_in(stack, cms, event, structured=structured)
+            assert (refused.status_code, slug_of(refused)) == expected
+        assert (await about(stack, cms, event)).status_code == 404
+    headers = {"Authorization": f"Bearer {cms.token}", "Content-Type": "application/cloudevents-batch+json"}
+    batch = await stack.http.post("/api/catalogue/events", content=b"[]", headers=headers)
+    assert (batch.status_code, slug_of(batch)) == (415, "unsupported-media-type")
+    assert await stack.workshops(cms) == []
+
+
+async def test_a_body_that_does_not_end_is_answered_once_it_is_too_large(stack: Stack) -> None:
+    """Speak HTTP by hand: a client library would not listen before it has said all.
+
+    The front door reads as much again, in case it is a client that hears nothing before it has ended.
+    """
+    cms = await let_in(stack, "catalogue")
+    address = urlsplit(stack.url)
+    head = (
+        f"POST /api/catalogue/events HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {cms.token}\r\n"
+        "Content-Type: application/cloudevents+json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(head.encode())
+    answer = asyncio.create_task(reader.readline())
+    for _ in range(2 * (LARGEST // 0x4000 + 1)):
+        writer.write(b"4000\r\n" + b" " * 0x4000 + b"\r\n")
+        await writer.drain()
+    assert (await answer).split()[1] == b"413"
+    writer.close()
