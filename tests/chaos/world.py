@@ -22,7 +22,7 @@ from shared.messaging import publishers
 from shared.web import tokens
 from tests.chaos import ground, serving
 from tests.chaos.ground import Ground
-from tests.chaos.wire import Wire
+from tests.wire import Wire
 
 Parts = Literal["embedded", "containers"]
 REPLICAS = (1, 2)
@@ -104,10 +104,10 @@ async def running(root: Path, parts: Parts) -> AsyncIterator[World]:
         ports = folder.ports([*programs.PORTS, *wires, *NAMES])
         lay_ground = ground.embedded if parts == "embedded" else ground.containers
         under = await at_end.enter_async_context(lay_ground(folder, ports))
-        laid = {part: Wire(ports[f"{part}-wire"], ports[part]) for part in WIRED}
+        laid = {part: Wire(ports[part], ports[f"{part}-wire"]) for part in WIRED}
         for wire in laid.values():
-            await wire.lay()
-            at_end.push_async_callback(wire.remove)
+            await wire.mend()
+            at_end.push_async_callback(wire.cut)
         kafka = f"{LOOPBACK}:{ports['broker-wire']}"
         token, staff = await _furnish(under.cluster, kafka)
         children = _children(folder, ports, under.cluster, parts)
