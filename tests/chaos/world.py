@@ -152,8 +152,10 @@ def _children(folder: Folder, ports: Mapping[str, int], cluster: Cluster, parts:
 
 
 def _settings(parts: Parts) -> dict[str, str]:
+    # Two members on a busy machine do not always get together within the second that `up` has its broker grant them.
+    patient = {"CONVOCA_KAFKA_SESSION_SECONDS": "6"}
     # A broker that keeps its records needs none again; in production nothing is sent again at a start.
-    return {} if parts == "embedded" else {"CONVOCA_REPLAY_ON_START": "0"}
+    return patient if parts == "embedded" else {**patient, "CONVOCA_REPLAY_ON_START": "0"}
 
 
 def _seen_from_outside(cluster: Cluster) -> dict[str, str]:
