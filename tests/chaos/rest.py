@@ -16,7 +16,7 @@ from shared.events.topics import ENROLMENTS, JOINING, PEOPLE, SEATS, WORKSHOPS
 from tests.chaos.ledger import Ledger
 from tests.chaos.world import World
 
-MOST_SECONDS = 60.0
+MOST_SECONDS = 120.0
 SECONDS_OF_QUIET = 0.6
 EVERY = 0.1
 FOLLOWED = {
