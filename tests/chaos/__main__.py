@@ -58,7 +58,7 @@ async def main() -> int:
     sys.stdout.write(f"{table.HEAD}\n")
     async for account in storms(wanted, options):
         accounts.append(account)
-        sys.stdout.write(f"{table.line(account)}\n")
+        sys.stdout.write("".join(f"{each}\n" for each in (table.line(account), *account.wrong)))
         sys.stdout.flush()
     sys.stdout.write(table.foot(accounts, options.parts, options.seconds))
     return 0 if all(each.good for each in accounts) else 1

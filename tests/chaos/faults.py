@@ -117,15 +117,17 @@ class Faults:
                 await connection.close()
 
     async def _cut_wire(self, luck: Random) -> None:
-        luck.choice(list(self._world.wires.values())).cut()
+        wire = luck.choice(list(self._world.wires.values()))
+        await wire.cut()
+        await wire.mend()
 
     async def _dead_wire(self, luck: Random) -> None:
         wire = luck.choice(list(self._world.wires.values()))
-        wire.die()
+        await wire.hold()
         try:
             await _a_while(luck, LONGEST_FREEZE)
         finally:
-            wire.revive()
+            await wire.mend()
 
     async def _step_clock(self, luck: Random) -> None:
         luck.choice(list(self._world.replicas.values())).step_clock(luck.uniform(-LARGEST_STEP, LARGEST_STEP))

@@ -16,7 +16,7 @@ from shared.events.topics import ENROLMENTS, JOINING, PEOPLE, SEATS, WORKSHOPS
 from tests.chaos.ledger import Ledger
 from tests.chaos.world import World
 
-MOST_SECONDS = 60.0
+MOST_SECONDS = 120.0
 SECONDS_OF_QUIET = 0.6
 EVERY = 0.1
 FOLLOWED = {
@@ -31,8 +31,10 @@ _TO_SEND = "SELECT count(*) FROM outbox WHERE published_at IS NULL AND refused I
 _WAITING = "SELECT count(*) FROM parked"
 _OWED = """
     SELECT count(*) FROM notices
-    WHERE claim IS NOT NULL OR state = 'owed' AND (due_at <= now() OR person_id IS NOT NULL)
+    WHERE claim IS NOT NULL
+       OR state = 'owed' AND (rule <> 'staff.new-enrolments' OR due_at <= now() + interval '10 seconds')
 """
+"""What is gathered for a quarter of an hour may be owed still; what a wrong clock has made due later may not."""
 _TAKEN = "SELECT id FROM inbox WHERE consumer = $1 AND outcome NOT IN ('waiting', 'accepted')"
 
 
