@@ -169,7 +169,7 @@ async def _while_not(ended: asyncio.Event, work: Coroutine[None, None, None]) ->
     finally:
         working.cancel()
         ending.cancel()
-        await asyncio.wait({working, ending})
+        await asyncio.gather(working, ending, return_exceptions=True)
 
 
 async def _close(database: "asyncpg.Connection[asyncpg.Record]") -> None:

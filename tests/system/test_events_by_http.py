@@ -1,8 +1,7 @@
 """Other systems that have no Kafka hand in their events by HTTP, and ask what became of them."""
 
-import asyncio
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 from cloudevents.core.bindings.http import to_binary_event, to_structured_event
@@ -99,24 +98,3 @@ async def test_what_is_no_event_of_the_publishers_is_refused_plainly(stack: Stac
     batch = await stack.http.post("/api/catalogue/events", content=b"[]", headers=headers)
     assert (batch.status_code, slug_of(batch)) == (415, "unsupported-media-type")
     assert await stack.workshops(cms) == []
-
-
-async def test_a_body_that_does_not_end_is_answered_once_it_is_too_large(stack: Stack) -> None:
-    """Speak HTTP by hand: a client library would not listen before it has said all.
-
-    The front door reads as much again, in case it is a client that hears nothing before it has ended.
-    """
-    cms = await let_in(stack, "catalogue")
-    address = urlsplit(stack.url)
-    head = (
-        f"POST /api/catalogue/events HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {cms.token}\r\n"
-        "Content-Type: application/cloudevents+json\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
-    reader, writer = await asyncio.open_connection(address.hostname, address.port)
-    writer.write(head.encode())
-    answer = asyncio.create_task(reader.readline())
-    for _ in range(2 * (LARGEST // 0x4000 + 1)):
-        writer.write(b"4000\r\n" + b" " * 0x4000 + b"\r\n")
-        await writer.drain()
-    assert (await answer).split()[1] == b"413"
-    writer.close()

@@ -13,6 +13,10 @@ _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload([programs.__name__])  # what takes a second to load is loaded once
 
 
+KILLED = {-signal.SIGKILL, 255}
+"""What is known of a child that was killed: the fork server tells 255 where it could not tell the signal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
     """The steps that a process came to, in their order, and how it ended (negative: by that signal)."""
@@ -25,9 +29,14 @@ class Course:
         """Name each step by which this process may die."""
         return list(dict.fromkeys(self.steps))
 
+    @property
+    def ended(self) -> bool:
+        """Tell whether it came to its end unhurt."""
+        return self.code == 0
+
     def died_before(self, step: str) -> bool:
         """Tell whether it came to `step`, and was killed there."""
-        return self.code == -signal.SIGKILL and bool(self.steps) and self.steps[-1] == step
+        return self.code in KILLED and self.steps[-1:] == [step]
 
 
 async def run(program: Program, ground: Ground, fatal: str | None = None) -> Course:

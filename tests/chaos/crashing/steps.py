@@ -18,6 +18,7 @@ LONGEST_NAME = 60
 END_OF_MAIL = b"\r\n.\r\n"
 NOISE = re.compile(
     r"pg_catalog|^show |^BEGIN|^ROLLBACK|^SELECT 1$|^SELECT DISTINCT consumer FROM parked|^SELECT .* FROM replays"
+    r"|^SELECT .*count\(\*\).* AS (waiting|refused|open)\b"
 )
 """Statements by which drivers get to know a server, and what is asked all the time, with the brackets around it."""
 
