@@ -27,7 +27,7 @@ demo: setup ## the whole story on real parts, live; ARGS=--once ends by itself
 	@$(BIN)/convoca demo $(ARGS)
 
 test: setup ## every suite, on PostgreSQL and a Kafka-protocol broker from wheels
-	$(BIN)/pytest --numprocesses=2 --dist=loadgroup $(ARGS)
+	$(BIN)/pytest $(ARGS)
 
 test-kafka: setup ## transport, journeys, chaos and access on Apache Kafka and PostgreSQL in containers (needs an engine)
 	$(BIN)/pytest --parts=containers tests/access tests/transport tests/chaos tests/system $(ARGS)
