@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -18,9 +17,6 @@ from tests.clock import HandClock
 
 MakeDatabase = Callable[[str], Awaitable[Database]]
 MakeUrl = Callable[[str], Awaitable[str]]
-HERE = Path(__file__).parent
-SHARE_NOTHING = {"deploy", "domain", "web"}
-"""Suites of which each file may run in a process of its own; the tests of another suite share what they run on."""
 _numbers = itertools.count(1)
 # How fast a machine is that does other work too is no property of ours.
 settings.register_profile("convoca", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -35,14 +31,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="PostgreSQL and broker from wheels, or Apache Kafka and PostgreSQL in containers",
     )
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a suite's tests in one process where a run has several."""
-    for item in items:
-        suite, *_ = path = item.path.relative_to(HERE).parts
-        item.add_marker(pytest.mark.xdist_group("/".join(path) if suite in SHARE_NOTHING else suite))
 
 
 @pytest_asyncio.fixture(scope="session")
