@@ -85,7 +85,10 @@ class Reader:
     """A consumer that joins no group, and sees what a group has acknowledged."""
 
     def __init__(self, servers: str, group: str | None = None) -> None:
-        self.consumer = AIOKafkaConsumer(bootstrap_servers=servers, group_id=group, enable_auto_commit=False)
+        # From the earliest: a consumer that begins at the latest goes there even after it was sent to the beginning.
+        self.consumer = AIOKafkaConsumer(
+            bootstrap_servers=servers, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
 
     async def __aenter__(self) -> Self:
         await self.consumer.start()
