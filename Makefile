@@ -26,7 +26,7 @@ $(VENV)/ready: constraints.txt pyproject.toml
 demo: setup ## the whole story on real parts, live; ARGS=--once ends by itself
 	@$(BIN)/convoca demo $(ARGS)
 
-test: setup ## every suite, on PostgreSQL and a Kafka-protocol broker from wheels
+test: setup ## every suite that needs no container engine, on PostgreSQL and a Kafka-protocol broker from wheels
 	$(BIN)/pytest $(ARGS)
 
 test-kafka: setup ## transport, journeys, chaos and access on Apache Kafka and PostgreSQL in containers (needs an engine)
