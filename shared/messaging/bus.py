@@ -19,7 +19,7 @@ from faststream.kafka.message import KafkaMessage
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from shared.database import passes
-from shared.messaging import lag
+from shared.messaging import header_names, lag
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Record
 from shared.messaging.kafka import answers, security
@@ -62,6 +62,7 @@ class Bus:
         while not await answers(self._settings, SECONDS_TO_ANSWER):
             log.warning("waiting-for-kafka", servers=self._settings.kafka_servers)
             await asyncio.sleep(0.5)
+        header_names.read_any()
         self._broker = broker = _connect(self._settings, self._service, self._consumers)
         await broker.connect()
         config = broker.config.broker_config
