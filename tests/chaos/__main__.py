@@ -29,7 +29,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long each storm rages (%(default).0f)")
     parser.add_argument("--parts", choices=("embedded", "containers"), default="embedded")
     parser.add_argument(
-        "--same", action="store_true", help="all over one system: quicker, and each bears what was before"
+        "--over", type=int, default=1, help="so many over one system: quicker, and each bears what was before"
     )
     parser.add_argument("--only", nargs="+", default=(), metavar="FAULT", help="as the table names them; else all")
     parser.add_argument("--keep", type=Path, help="a folder for the logs of storms that broke a promise")
@@ -37,12 +37,11 @@ def asked() -> argparse.Namespace:
 
 
 async def storms(wanted: list[int], options: argparse.Namespace) -> AsyncIterator[Account]:
-    """Let one storm after another rage, each over a world of its own, or all over the same."""
-    each_time = [wanted] if options.same else [[seed] for seed in wanted]
-    for those in each_time:
+    """Let one storm after another rage, each over a world of its own, or several over the same."""
+    for first in range(0, len(wanted), options.over):
         with tempfile.TemporaryDirectory(prefix="convoca-chaos-") as folder:
             async with world.running(Path(folder), options.parts) as whole:
-                for seed in those:
+                for seed in wanted[first : first + options.over]:
                     account = await storm.rage(whole, seed, options.seconds, options.only)
                     if options.keep and not account.good:
                         table.keep_logs(whole.logs, options.keep / f"{options.parts}-{seed}")
