@@ -18,7 +18,7 @@ from shared.messaging.dead_letter_desk import LONGEST_LIST, STATES, Kept, State
 
 app = group("dead-letters", "What a service could not take: look at it, have it tried again, put it away.")
 Item = dict[str, object]
-Settle = Callable[[AsyncSession, int, datetime], Awaitable[None]]
+Settle = Callable[[AsyncSession, int, datetime], Awaitable[object]]
 PAGE = 100
 
 
