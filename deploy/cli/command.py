@@ -20,8 +20,6 @@ VERBS = {
     "dead-letters": "deploy.cli.dead_letters",
 }
 """Where each verb is: a module with its `app`."""
-INTERRUPTED = 130
-"""What shells hear of a command that Ctrl-C has ended."""
 
 
 def main() -> None:
@@ -33,8 +31,6 @@ def main() -> None:
         app.add_typer(import_module(VERBS[name]).app)
     try:
         app()
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
     except (CannotStart, NoStack, SettingsError) as error:
         fail(str(error))
     except Invalid as wrong:

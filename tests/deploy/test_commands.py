@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,19 @@ EVENT = {
 }
 
 
+INTERRUPTED = """\
+import sys
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "deploy.embedded.folder":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupts())
+from deploy.cli import main
+main()
+"""
+"""Ctrl-C while the command is being loaded."""
 ROWS = """\
 programmes:
   - slug: good-one
@@ -167,6 +181,11 @@ def test_a_topic_that_there_is_not_is_not_waited_for(command: Command, topic: st
     assert (code, out) == (2, "")
     assert err.startswith(f"convoca: there is no topic '{topic}'; {told}")
     assert len(err.splitlines()) == 1
+
+
+def test_who_thinks_better_of_it_at_once_sees_no_traceback() -> None:
+    run = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "")
 
 
 def test_who_has_seen_enough_ends_a_tail_quietly(stack: Up) -> None:
