@@ -1,5 +1,6 @@
 """What outside systems give up and what they say of organisations: each of its own only."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -155,6 +156,25 @@ async def test_one_batch_asks_gives_up_and_asks_anew_in_that_order(desk: Desk, b
         ("enrolment.withdrawn", id_of(given_up)),
         ("enrolment.confirmed", id_of(given_up)),
     }
+    *_, before, between, after = [dict(each["headers"]) for each in await desk.told("seats.changed")]
+    assert between["ce_causationid"] == id_of(given_up)
+    assert "ce_causationid" not in before.keys() | after.keys()  # for what many events ask no one of them is the cause
+
+
+async def test_two_batches_that_give_up_crosswise_do_not_stop_each_other(desk: Desk, bus: Bus) -> None:
+    places = [await desk.keep(workshop()) for _ in range(10)]
+    asked = {
+        (place, name): bus.record(request(place, name), uuids.uuid7(), topic=CMS)
+        for place in places
+        for name in ("ada", "ben")
+    }
+    await bus.deliver(*asked.values())
+    forth, back = (
+        [withdrawn(bus, OwnRequest(request=id_of(asked[place, name]))) for place in order]
+        for name, order in (("ada", places), ("ben", places[::-1]))
+    )
+    await asyncio.gather(bus.deliver(*forth), bus.deliver(*back))
+    assert await bus.became(*forth, *back) == [("done", None)] * 20
 
 
 async def test_an_organisation_is_the_systems_that_states_it(desk: Desk, bus: Bus) -> None:
