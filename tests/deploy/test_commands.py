@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,15 @@ def test_who_thinks_better_of_it_at_once_sees_no_traceback() -> None:
     assert (run.returncode, run.stdout, run.stderr) == (130, "", "")
 
 
+@pytest.fixture
+def heeding_interrupts() -> Iterator[None]:
+    """Have what is started hear SIGINT, though a shell that runs the suites in its background has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding_interrupts")
 def test_who_has_seen_enough_ends_a_tail_quietly(stack: Up) -> None:
     tail = subprocess.Popen(
         [CONVOCA, "events", "tail"],
