@@ -1,6 +1,7 @@
 """`convoca restore`: the whole deployment brought back from its file."""
 
 import asyncio
+import contextlib
 import logging
 import sys
 from collections.abc import Callable
@@ -64,16 +65,16 @@ def restore(
         wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
     )
     try:
-        backup = Backup(file)
-        if is_named():
-            where = target(data)
-            known = keys.told(where.environment) or None
-            _verified(backup, known, wishes)
-            asyncio.run(_into_deployment(backup, where, known, wishes))
-        else:
-            known = _keys_of(Folder(data))
-            _verified(backup, known, wishes)
-            asyncio.run(_into_folder(backup, data, known, wishes))
+        with contextlib.closing(Backup(file)) as backup:
+            if is_named():
+                where = target(data)
+                known = keys.told(where.environment) or None
+                _verified(backup, known, wishes)
+                asyncio.run(_into_deployment(backup, where, known, wishes))
+            else:
+                known = _keys_of(Folder(data))
+                _verified(backup, known, wishes)
+                asyncio.run(_into_folder(backup, data, known, wishes))
     except (BadBackup, NoPrograms, DumpFailed, RefusedRestore) as error:
         fail(str(error))
     say(f"restored as it was at {backup.manifest.at.isoformat(timespec='seconds')}; start the services")

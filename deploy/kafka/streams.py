@@ -21,7 +21,8 @@ STREAMS = tuple(topic.name for service in SERVICES for topic in OWN[service])
 async def groups_at_work(settings: KafkaSettings) -> list[str]:
     """Name those of our services' groups in which somebody is; raises Unavailable."""
     names = [name for service in SERVICES for name in GROUPS[service]]
-    asked = admin_client(settings).describe_consumer_groups(names, request_timeout=SECONDS_TO_ANSWER)
+    admin = admin_client(settings)  # by its name, for a client that nobody holds gives up what it was asked
+    asked = admin.describe_consumer_groups(names, request_timeout=SECONDS_TO_ANSWER)
     return [name for name, future in asked.items() if (await answered(future)).members]
 
 

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from deploy.embedded.folder import CannotStart
 from deploy.embedded.postgres import programs
 
+OURS = "convoca-operations"
+"""What our sessions are called, so that they are told from those of services."""
 NEEDED = ("pg_dump", "pg_restore", "psql")
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
@@ -52,12 +54,20 @@ async def programs_for(server: int, path: str | None = None) -> Programs:
 
 def environment_for(url: str) -> tuple[str, Mapping[str, str]]:
     """Give the address without its password, for a command line that others see, and the environment that has it."""
-    address = make_url(url).set(drivername="postgresql")
+    address = make_url(url)
+    shown = URL.create(
+        "postgresql",
+        username=address.username,
+        host=address.host,
+        port=address.port,
+        database=address.database,
+        query=address.query,
+    )
     surroundings = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "CONVOCA_"))}
     if address.password is not None:
         surroundings["PGPASSWORD"] = str(address.password)
-    surroundings |= {"PGCONNECT_TIMEOUT": "10", "PGAPPNAME": "convoca-operations", "PGCLIENTENCODING": "UTF8"}
-    return address.set(password=None).render_as_string(hide_password=False), surroundings
+    surroundings |= {"PGCONNECT_TIMEOUT": "10", "PGAPPNAME": OURS, "PGCLIENTENCODING": "UTF8"}
+    return shown.render_as_string(hide_password=False), surroundings
 
 
 def _folders(path: str | None) -> list[Path]:

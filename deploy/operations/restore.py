@@ -13,7 +13,7 @@ from deploy.operations import inbound, keys
 from deploy.operations.archive import PIECE, Backup, Heard
 from deploy.operations.backup import LISTENERS_FIRST
 from deploy.operations.filling import filling
-from deploy.operations.programs import programs_for
+from deploy.operations.programs import OURS, programs_for
 from deploy.operations.snapshots import Connection, DumpFailed, rows
 from shared import migrations
 from shared.messaging import kafka as broker
@@ -23,14 +23,13 @@ from shared.settings import KafkaSettings
 SECONDS_TO_ANSWER = 10.0
 AT_ONCE = 500
 """Records that are taken in one transaction."""
-OURS = "convoca-operations"
 OF_THE_BUS = ("inbox", "outbox", "parked", "dead_letters", "replays")
 Say = Callable[[str], None]
 
 _OTHERS = """
     SELECT DISTINCT coalesce(nullif(application_name, ''), usename::text, 'somebody') AS name
     FROM pg_stat_activity
-    WHERE datname = current_database() AND usesysid IS NOT NULL AND pid <> ALL($1)
+    WHERE datname = current_database() AND usesysid IS NOT NULL AND application_name <> $1
       AND coalesce(backend_type, 'client backend') = 'client backend'
     ORDER BY 1
 """
@@ -70,11 +69,10 @@ class Hold:
 
     async def others(self) -> list[str]:
         """Name who else is connected to them."""
-        ours = [each.get_server_pid() for each in self.connections.values()]
         return [
             f"{service} ({row['name']})"
             for service, connection in self.connections.items()
-            for row in await connection.fetch(_OTHERS, ours)
+            for row in await connection.fetch(_OTHERS, OURS)
         ]
 
 
@@ -133,9 +131,11 @@ async def restore(backup: Backup, ground: Ground, wishes: Wishes, say: Say, hear
                 message = f"{service} would lack rows after all ({', '.join(wrong)}); all databases are as they were"
                 raise DumpFailed(message)
             fillings.append(one)
+        if others := await hold.others():  # somebody has come meanwhile
+            raise RefusedRestore(_running(", ".join(others)))
         for one in fillings:  # all are whole, so from here on only a crash could part them
             await one.commit()
-    say("the databases are back")
+    say("the databases are back, and the streams are next; if this breaks off, run it again with --replace")
     await prepare.migrate(ground.databases)
     if ground.kafka is not None:
         await streams.forget(ground.kafka)

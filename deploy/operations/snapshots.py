@@ -10,7 +10,7 @@ from typing import TypeAlias
 import asyncpg
 
 from deploy.operations.archive import PIECE
-from deploy.operations.programs import Programs, environment_for
+from deploy.operations.programs import OURS, Programs, environment_for
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 MAJOR = 10_000
@@ -71,9 +71,7 @@ class Snapshot:
 @asynccontextmanager
 async def snapshot(url: str) -> AsyncIterator[Snapshot]:
     """Hold a moment of a database for as long as the block lasts."""
-    connection: Connection = await asyncpg.connect(
-        url, timeout=10, server_settings={"application_name": "convoca-operations"}
-    )
+    connection: Connection = await asyncpg.connect(url, timeout=10, server_settings={"application_name": OURS})
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             row = await connection.fetchrow(

@@ -25,6 +25,7 @@ from services.notifications.settings import SmtpServer
 from shared.events.topics import SERVICES
 from tests.brokers import Parts
 from tests.conftest import MakeUrl
+from tests.deploy.command_lines import named, parse
 from tests.deploy.running import Catcher, convoca_here, free_port, surroundings
 from tests.waiting import eventually
 
@@ -85,6 +86,8 @@ async def test_each_thing_that_waits_in_a_database_is_found_with_what_to_do(pati
         [finding] = of(found, check, "notifications")
         assert not finding.ok
         assert finding.do
+        for line in named(finding.do):
+            parse(line)
     assert "MessageSizeTooLargeError" in of(found, "refused", "notifications")[0].says
     assert "8 failed smtp-550" in of(found, "notices-failing")[0].says
     assert not [each for each in of(found, "clock") if each.ok]
@@ -222,17 +225,17 @@ async def with_certificate(folder: Path) -> AsyncIterator[tuple[str, SSLContext]
     )
     root = folder / "caddy" / "pki" / "authorities" / "local" / "root.crt"
 
-    async def serves() -> SSLContext | None:
+    async def serves() -> bool:
         try:
-            tls = create_default_context(cafile=str(root))
-            _, writer = await asyncio.open_connection("localhost", port, ssl=tls)
+            _, writer = await asyncio.open_connection("localhost", port, ssl=create_default_context(cafile=str(root)))
         except OSError:
-            return None
+            return False
         writer.close()
-        return tls
+        return True
 
     try:
-        yield f"https://localhost:{port}", await eventually(serves, "a front door with a certificate")
+        await eventually(serves, "a front door with a certificate")
+        yield f"https://localhost:{port}", create_default_context(cafile=str(root))
     finally:
         front.terminate()
         await front.wait()

@@ -1,5 +1,6 @@
 """A backup is brought back on a broker that lived on, once and whole; and what cannot be brought back is refused."""
 
+import asyncio
 import json
 import os
 import zipfile
@@ -13,6 +14,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from alembic import command
 
 from deploy import prepare
 from deploy.operations import inbound
@@ -23,6 +25,7 @@ from deploy.operations.places import acknowledged
 from deploy.operations.restore import Ground, RefusedRestore, Wishes, check_file, restore
 from deploy.operations.snapshots import DumpFailed
 from services.catalogue.subscribers import follow
+from shared import migrations
 from shared.events.topics import inbound as inbound_topic
 from shared.messaging import topics
 from shared.messaging.envelope import Record
@@ -168,10 +171,10 @@ async def sent_once(kafka: KafkaSettings, url: str) -> bool:
 
         async def all_there() -> bool:
             wanted = await rows(url, "SELECT id FROM outbox WHERE topic = 'catalogue.workshops'")
-            return sum((await consumer.end_offsets(partitions)).values()) >= len(wanted)
+            return int(sum((await consumer.end_offsets(partitions)).values())) >= len(wanted)
 
         await eventually(all_there, "the stream")
-        lie = sum((await consumer.end_offsets(partitions)).values())
+        lie = int(sum((await consumer.end_offsets(partitions)).values()))
     finally:
         await consumer.stop()
     ids = await rows(url, "SELECT id FROM workshops WHERE external_id LIKE 'kept/%'")
@@ -249,6 +252,23 @@ async def test_a_file_that_is_damaged_newer_or_of_another_key_is_refused_before_
     deployment.file.with_name("piece").write_bytes(deployment.file.read_bytes()[:-100])
     with pytest.raises(BadBackup, match="only a piece"):
         Backup(deployment.file.with_name("piece"))
+
+
+async def test_a_backup_of_an_older_revision_is_brought_to_the_newest(
+    deployment: Deployment, database_url: MakeUrl
+) -> None:
+    newest = migrations.revisions("registration")
+    config = migrations._config("registration")  # noqa: SLF001 - nobody but a test stops half way
+    config.attributes["url"] = deployment.databases["registration"]
+    for statement in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
+        await rows(deployment.databases["registration"], statement)
+    await asyncio.to_thread(command.upgrade, config, newest[1])
+    path = deployment.file.with_name("older.convoca")
+    manifest = await backup(Source(deployment.databases, deployment.kafka, (KEY,), ()), path, quiet, quiet)
+    assert manifest.services["registration"].revision == newest[1]
+    fresh = {service: await database_url(service) for service in LISTENERS_FIRST}
+    await restore(Backup(path), deployment.ground(fresh), Wishes(), quiet, quiet)
+    assert await rows(fresh["registration"], "SELECT version_num FROM alembic_version") == [newest[0]]
 
 
 async def test_where_one_database_cannot_be_restored_all_stay_as_they_were(

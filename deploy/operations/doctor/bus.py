@@ -95,8 +95,8 @@ async def _parked(patient: Patient, service: str, database: Connection) -> Findi
     )
     if waits > patient.limits.parked:
         do = (
-            f"see that {service} runs, and that what they wait for is sent: by whom it is said, by"
-            " `convoca events replay --service S` where it was lost; else they become dead letters"
+            f"see that {service} runs, and that what they wait for is sent; where it was lost, have it said again"
+            " (`lost broker` in deploy/RUNBOOK.md); else they become dead letters"
         )
         return ill("waiting-place", service, says, do)
     return well("waiting-place", service, says)
