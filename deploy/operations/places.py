@@ -41,6 +41,8 @@ async def acknowledged(kafka: KafkaSettings, group: str, belongs: Callable[[str]
 
 async def behind(kafka: KafkaSettings, places: Places) -> dict[TopicPartition, Behind]:
     """Tell of which partitions not all is acknowledged."""
+    if not places:
+        return {}
     header_names.read_any()
     consumer = AIOKafkaConsumer(
         **connection(kafka), client_id=CLIENT, enable_auto_commit=False, auto_offset_reset="earliest"

@@ -33,6 +33,7 @@ from shared.messaging.replay import LOCK_OF_THE_RELAY
 from shared.runtime import Service
 from shared.settings import KafkaSettings, ServiceSettings
 from tests.conftest import MakeUrl
+from tests.deploy.running import CONVOCA, surroundings
 from tests.system.offers import workshop
 from tests.transport.conftest import KEY, OFFICE
 from tests.waiting import eventually
@@ -151,15 +152,40 @@ async def test_what_is_kept_and_what_came_after_is_taken_once_on_a_broker_that_l
     await publish(kafka, "c")
     await taken(kafka, deployment.databases["catalogue"], "a", "b", "c", letters=1)
     fresh = {service: await database_url(service) for service in LISTENERS_FIRST}
-    said: list[str] = []
-    await restore(Backup(deployment.file), deployment.ground(fresh, kafka), Wishes(), said.append, quiet)
+    code, said = await commanded(deployment, fresh, "restore", str(deployment.file))
+    assert code == 0, said
     assert await rows(fresh["catalogue"], NAMES) == ["kept/a", "kept/b"]
     assert len(await rows(fresh["catalogue"], LETTERS)) == 1
     assert list((await acknowledged(kafka, GROUP, lambda name: name == STREAM.name)).values()) == [None]
     assert "catalogue took 2 records of outside systems that had waited for it" in said
-    await prepare.make_topics(kafka, fresh)
+    assert "CONVOCA_SECRET_KEY" not in said
     await taken(kafka, fresh["catalogue"], "a", "b", "c", letters=1)
     assert await sent_once(kafka, fresh["catalogue"])
+
+
+async def commanded(deployment: Deployment, databases: dict[str, str], *words: str) -> tuple[int | None, str]:
+    """Run a command on a deployment that settings name; gives its exit code, and what it says to people."""
+    naming = {f"CONVOCA_{service.upper()}_DATABASE_URL": url for service, url in databases.items()}
+    naming |= {"CONVOCA_KAFKA_SERVERS": deployment.kafka.kafka_servers, "CONVOCA_SECRET_KEY": KEY}
+    running = await asyncio.create_subprocess_exec(
+        CONVOCA, *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=surroundings(**naming)
+    )
+    _, said = await running.communicate()
+    return running.returncode, said.decode()
+
+
+async def test_the_command_keeps_and_refuses_as_its_parts_do(deployment: Deployment) -> None:
+    path = deployment.file.with_name("tuesday.convoca")
+    code, said = await commanded(deployment, deployment.databases, "backup", str(path))
+    assert (code, [line for line in said.splitlines() if "SECRET_KEY" in line]) == (
+        0,
+        ["convoca:   CONVOCA_SECRET_KEY"],
+    )
+    assert Backup(path).manifest.keys == deployment.manifest.keys
+    for words in (("backup", str(path)), ("restore", str(path)), ("restore", str(path.parent))):
+        code, said = await commanded(deployment, deployment.databases, *words)
+        assert code == 1
+        assert len(said.splitlines()) == 1
 
 
 async def sent_once(kafka: KafkaSettings, url: str) -> bool:

@@ -72,7 +72,7 @@ async def _size(service: str, database: Connection) -> Finding:
         "SELECT relname, pg_total_relation_size(oid) AS size FROM pg_class"
         " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 2 DESC LIMIT 2"
     )
-    most = ", ".join(f"{row['relname']} {row['size'] // MEBIBYTE}" for row in largest)
+    most = ", ".join(f"{row['relname']} {row['size'] // MEBIBYTE}" for row in largest if row["size"] >= MEBIBYTE)
     return well("size", service, f"{size // MEBIBYTE} MiB{f', most of it in {most}' if most else ''}")
 
 
