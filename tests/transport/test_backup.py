@@ -17,6 +17,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from alembic import command
 
 from deploy import prepare
+from deploy.kafka import streams
+from deploy.kafka.admin import admin_client, answered
 from deploy.operations import inbound
 from deploy.operations.archive import MANIFEST, Backup, BadBackup, Manifest, writing
 from deploy.operations.backup import LISTENERS_FIRST, Source, backup
@@ -114,43 +116,45 @@ async def taken(kafka: KafkaSettings, url: str, *names: str, letters: int = 0) -
 
 
 @pytest_asyncio.fixture
-async def deployment(database_url: MakeUrl, kafka: KafkaSettings, tmp_path: Path) -> AsyncIterator[Deployment]:
-    """Take one record, keep the deployment while two more lie there, and take those."""
+async def deployment(database_url: MakeUrl, kafka: KafkaSettings, tmp_path: Path) -> Deployment:
+    """Keep a deployment in which hardly anything has happened."""
     databases = {service: await database_url(service) for service in LISTENERS_FIRST}
-    await rows(
-        databases["catalogue"], "INSERT INTO publishers (name, token_hash, created_at) VALUES ('kept-cms', 'x', now())"
-    )
+    publisher = "INSERT INTO publishers (name, token_hash, created_at) VALUES ('kept-cms', 'x', now())"
+    await rows(databases["catalogue"], publisher)
     await prepare.make_topics(kafka, {})
+    return await kept(databases, kafka, tmp_path / "kept.convoca")
+
+
+async def kept(databases: dict[str, str], kafka: KafkaSettings, file: Path) -> Deployment:
+    source = Source(databases, kafka, (KEY,), ("CONVOCA_SECRET_KEY",))
+    return Deployment(databases, kafka, file, await backup(source, file, quiet, quiet))
+
+
+@pytest_asyncio.fixture
+async def stream_from_outside(kafka: KafkaSettings) -> AsyncIterator[None]:
+    """Have the outside system's topic while the test lasts; what follows finds the broker as it was."""
     await topics.ensure(kafka, [STREAM])
-    try:
-        await publish(kafka, "a")
-        await taken(kafka, databases["catalogue"], "a")
-        await publish(kafka, "b", "")
-        source = Source(databases, kafka, (KEY,), ("CONVOCA_SECRET_KEY",))
-        manifest = await backup(source, tmp_path / "kept.convoca", quiet, quiet)
-        yield Deployment(databases, kafka, tmp_path / "kept.convoca", manifest)
-    finally:
-        await forgotten(kafka)
-
-
-async def forgotten(kafka: KafkaSettings) -> None:
-    from deploy.kafka import streams  # noqa: PLC0415
-    from deploy.kafka.admin import admin_client, answered  # noqa: PLC0415
-
+    yield
     await streams.forget(kafka)
-    for future in admin_client(kafka).delete_topics([STREAM.name], operation_timeout=10).values():
+    admin = admin_client(kafka)
+    for future in admin.delete_topics([STREAM.name], operation_timeout=10).values():
         await answered(future)
     await prepare.make_topics(kafka, {})
 
 
+@pytest.mark.usefixtures("stream_from_outside")
 async def test_what_is_kept_and_what_came_after_is_taken_once_on_a_broker_that_lived_on(
     deployment: Deployment, database_url: MakeUrl
 ) -> None:
-    kafka = deployment.kafka
+    kafka, source = deployment.kafka, deployment.databases
+    await publish(kafka, "a")
+    await taken(kafka, source["catalogue"], "a")
+    await publish(kafka, "b", "")
+    deployment = await kept(source, kafka, deployment.file.with_name("monday.convoca"))
     assert deployment.manifest.services["catalogue"].records == 2
     assert deployment.manifest.services["catalogue"].rows["workshops"] == 1
     await publish(kafka, "c")
-    await taken(kafka, deployment.databases["catalogue"], "a", "b", "c", letters=1)
+    await taken(kafka, source["catalogue"], "a", "b", "c", letters=1)
     fresh = {service: await database_url(service) for service in LISTENERS_FIRST}
     code, said = await commanded(deployment, fresh, "restore", str(deployment.file))
     assert code == 0, said
@@ -203,7 +207,7 @@ async def sent_once(kafka: KafkaSettings, url: str) -> bool:
         lie = int(sum((await consumer.end_offsets(partitions)).values()))
     finally:
         await consumer.stop()
-    ids = await rows(url, "SELECT id FROM workshops WHERE external_id LIKE 'kept/%'")
+    ids = await rows(url, "SELECT workshop_id FROM workshops WHERE external_id LIKE 'kept/%'")
     return lie == len(ids) == 3
 
 
@@ -225,14 +229,14 @@ async def refusal(deployment: Deployment, wishes: Wishes = Wishes(), kafka: Kafk
 
 async def test_nothing_is_restored_where_something_is_or_somebody_works(deployment: Deployment) -> None:
     registration = deployment.databases["registration"]
-    assert "1 workshops" in await refusal(deployment)
+    assert "1 publishers" in await refusal(deployment)
     async with session(registration):
         assert "registration (convoca-registration)" in await refusal(deployment, Wishes(replace=True))
     async with session(registration, f"SELECT pg_advisory_lock({LOCK_OF_THE_RELAY})"):
         assert "services run" in await refusal(deployment, Wishes(replace=True))
     away = KafkaSettings(kafka_servers="127.0.0.1:1")
     assert "Kafka does not answer" in await refusal(deployment, Wishes(replace=True), away)
-    consumer = AIOKafkaConsumer(STREAM.name, bootstrap_servers=deployment.kafka.kafka_servers, group_id=GROUP)
+    consumer = AIOKafkaConsumer("catalogue.workshops", bootstrap_servers=deployment.kafka.kafka_servers, group_id=GROUP)
     await consumer.start()
     try:
         assert GROUP in await refusal(deployment, Wishes(replace=True), deployment.kafka)
