@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from deploy.kafka.admin import SECONDS_TO_ANSWER, admin_client, answered
@@ -14,6 +14,7 @@ from shared.settings import KafkaSettings
 
 GROUPS = {service: tuple(each.name for each in FOLLOWERS[service].subscriptions) for service in SERVICES}
 """The consumer groups of each service."""
+NOBODY = (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
 LOOK = 0.1
 STREAMS = tuple(topic.name for service in SERVICES for topic in OWN[service])
 
@@ -23,7 +24,8 @@ async def groups_at_work(settings: KafkaSettings) -> list[str]:
     names = [name for service in SERVICES for name in GROUPS[service]]
     admin = admin_client(settings)  # by its name, for a client that nobody holds gives up what it was asked
     asked = admin.describe_consumer_groups(names, request_timeout=SECONDS_TO_ANSWER)
-    return [name for name, future in asked.items() if (await answered(future)).members]
+    # By its state, for of the embedded broker's members this client sees none.
+    return [name for name, future in asked.items() if (await answered(future)).state not in NOBODY]
 
 
 async def forget(settings: KafkaSettings) -> None:

@@ -116,10 +116,22 @@ async def restore(backup: Backup, ground: Ground, wishes: Wishes, say: Say, hear
     are as they were.
     """
     async with AsyncExitStack() as stack:
-        hold = await _hold(stack, ground)
+        hold = await _hold(stack, ground)  # to the end: who starts too early sends nothing until all is done
         await _check_ground(hold, ground, wishes)
-        server = max([each.get_server_version().major for each in hold.connections.values()])
-        programs = await programs_for(max(server, *(kept.server for kept in backup.manifest.services.values())))
+        await _fill(backup, hold, ground, heard)
+        say("the databases are back, and the streams are next; if this breaks off, run it again with --replace")
+        await prepare.migrate(ground.databases)
+        if ground.kafka is not None:
+            await streams.forget(ground.kafka)
+        await _take_back(backup, ground, say)
+        await _take_inbound(backup, ground, say)
+
+
+async def _fill(backup: Backup, hold: Hold, ground: Ground, heard: Heard) -> None:
+    """Replace the content of all databases, or of none."""
+    server = max(each.get_server_version().major for each in hold.connections.values())
+    programs = await programs_for(max(server, *(kept.server for kept in backup.manifest.services.values())))
+    async with AsyncExitStack() as stack:
         fillings = []
         for service in LISTENERS_FIRST:
             kept = backup.manifest.services[service]
@@ -135,12 +147,6 @@ async def restore(backup: Backup, ground: Ground, wishes: Wishes, say: Say, hear
             raise RefusedRestore(_running(", ".join(others)))
         for one in fillings:  # all are whole, so from here on only a crash could part them
             await one.commit()
-    say("the databases are back, and the streams are next; if this breaks off, run it again with --replace")
-    await prepare.migrate(ground.databases)
-    if ground.kafka is not None:
-        await streams.forget(ground.kafka)
-    await _take_back(backup, ground, say)
-    await _take_inbound(backup, ground, say)
 
 
 async def _hold(stack: AsyncExitStack, ground: Ground) -> Hold:

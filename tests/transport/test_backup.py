@@ -236,7 +236,12 @@ async def test_nothing_is_restored_where_something_is_or_somebody_works(deployme
         assert "services run" in await refusal(deployment, Wishes(replace=True))
     away = KafkaSettings(kafka_servers="127.0.0.1:1")
     assert "Kafka does not answer" in await refusal(deployment, Wishes(replace=True), away)
-    consumer = AIOKafkaConsumer("catalogue.workshops", bootstrap_servers=deployment.kafka.kafka_servers, group_id=GROUP)
+    consumer = AIOKafkaConsumer(
+        "catalogue.workshops",
+        bootstrap_servers=deployment.kafka.kafka_servers,
+        group_id=GROUP,
+        enable_auto_commit=False,
+    )
     await consumer.start()
     try:
         assert GROUP in await refusal(deployment, Wishes(replace=True), deployment.kafka)
