@@ -60,6 +60,8 @@ programmes:
         ("reader", "add", "city_site", "--topic", "catalogue.workshops"),
         ("events", "publish", "no-such-file.json"),
         ("events", "publish", "."),
+        ("outbox", "discard", "0", "--service", "catalogue"),
+        ("restore", "x.convoca", "--service", "catalogue"),
     ],
 )
 def test_wrong_use_ends_with_2_and_says_nothing_to_machines(tmp_path: Path, arguments: tuple[str, ...]) -> None:
@@ -80,6 +82,10 @@ def test_wrong_use_ends_with_2_and_says_nothing_to_machines(tmp_path: Path, argu
         "events tail",
         "events replay",
         "dead-letters retry",
+        "outbox retry",
+        "backup",
+        "restore",
+        "doctor",
     ],
 )
 def test_each_verb_explains_itself_with_an_example(verb: str) -> None:
