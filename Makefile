@@ -55,3 +55,7 @@ constraints: ## write constraints.txt anew for what the requirements say now (ne
 	    --generate-hashes --no-header --no-annotate --output-file build/pinned.txt $(ARGS) - > /dev/null
 	@{ echo '# Every package of a development environment, exact and with hashes; `make constraints` writes it anew.'; \
 	  grep -v '^#' build/pinned.txt; } > constraints.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --constraint constraints.txt --output-file deploy/images/constraints.txt $(ARGS) deploy/images/requirements.txt > /dev/null
+	@sed -i '1i # What deploy/images/requirements.txt brings, exact and with hashes; `make constraints` writes it anew.' \
+	    deploy/images/constraints.txt

@@ -11,6 +11,7 @@ from shared.settings import SettingsError
 VERBS = {
     "up": "deploy.cli.up",
     "demo": "deploy.cli.demo",
+    "init": "deploy.cli.init",
     "migrate": "deploy.cli.migrate",
     "import": "deploy.cli.import_file",
     "token": "deploy.cli.token",
