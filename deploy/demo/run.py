@@ -15,8 +15,7 @@ from deploy.demo.show import Show
 from deploy.demo.steps import StepFailed
 from deploy.demo.story import PUBLISHER, Convoca, Story
 from deploy.demo.watch import Watch, watching
-from deploy.embedded import Stack
-from deploy.embedded.stack import hear_signals, unless
+from deploy.embedded.stack import Stack, hear_signals, unless
 from shared.settings import KafkaSettings
 
 
