@@ -104,7 +104,8 @@ class Deployment:
     async def healthy(self, service: str, restarts: int) -> bool:
         """Tell whether a container has been started again so many times and is well."""
         about = await self.inspect(service)
-        return about["RestartCount"] >= restarts and about["State"].get("Health", {}).get("Status") == "healthy"
+        health = about["State"].get("Health", {}).get("Status")
+        return bool(about["RestartCount"] >= restarts and health == "healthy")
 
     def _surroundings(self) -> dict[str, str]:
         ours = ("CONVOCA_", "COMPOSE_")
