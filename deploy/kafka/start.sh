@@ -12,12 +12,12 @@ properties=/tmp/server.properties
 cat /etc/convoca/server.properties > $properties
 printf '\nlog.dirs=%s\n' "$KAFKA_LOG_DIRS" >> $properties
 
-export LOG_DIR=/tmp KAFKA_OPTS=-Djava.security.auth.login.config=$jaas
+export LOG_DIR=/tmp KAFKA_LOG4J_OPTS=-Dlog4j2.configurationFile=/etc/convoca/log4j2.yaml
+export KAFKA_OPTS=-Djava.security.auth.login.config=$jaas
 if [ ! -e "$KAFKA_LOG_DIRS/meta.properties" ]; then
   : "${KAFKA_CLUSTER_ID:?is missing; convoca init writes it into .env}"
   /opt/kafka/bin/kafka-storage.sh format --cluster-id "$KAFKA_CLUSTER_ID" --config $properties \
     --add-scram "SCRAM-SHA-512=[name=admin,password=$(< $admin)]"
 fi
 export EXTRA_ARGS="-name kafkaServer" # without a log of the garbage collector, for which there is no disk
-export KAFKA_LOG4J_OPTS=-Dlog4j2.configurationFile=/etc/kafka/docker/log4j2.yaml
 exec /opt/kafka/bin/kafka-server-start.sh $properties

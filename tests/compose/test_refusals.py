@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.compose.deployed import Deployed
-from tests.compose.deployment import docker
+from tests.compose.deployment import Deployment, docker
 
 SECRETS = {"signing_key": "catalogue", "kafka_jaas": "kafka", "postgres_password": "postgres", "office": "registration"}
 
@@ -22,6 +22,11 @@ def hidden(path: Path) -> Iterator[None]:
     finally:
         assert not path.exists(), "something was made in the place of what is missing"
         kept.rename(path)
+
+
+def held(folder: Path) -> dict[str, bytes]:
+    """Give what lies in a folder; a folder in it counts too."""
+    return {str(path): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
 
 
 @pytest.mark.parametrize(("secret", "service"), SECRETS.items())
@@ -65,8 +70,20 @@ async def test_kafka_names_a_secret_that_it_cannot_read(stack: Deployed) -> None
 
 
 async def test_init_does_not_touch_a_deployment_that_is_there(stack: Deployed) -> None:
-    before = {path.name: path.read_bytes() for path in stack.deployment.folder.rglob("*") if path.is_file()}
+    before = held(stack.deployment.folder)
     ran = await stack.deployment.run("init")
     assert ran.code == 1
     assert "is there already" in ran.err
-    assert before == {path.name: path.read_bytes() for path in stack.deployment.folder.rglob("*") if path.is_file()}
+    assert held(stack.deployment.folder) == before
+
+
+async def test_before_init_nothing_runs_and_compose_names_what_is_missing(stack: Deployed, tmp_path: Path) -> None:
+    empty = Deployment(tmp_path, f"{stack.deployment.project}-empty")
+    try:
+        ran = await empty.compose("up", "--detach", "--wait")
+        assert ran.code != 0
+        assert str(tmp_path) in ran.err
+        assert [each["Service"] for each in (await empty.containers()).values() if each["State"] == "running"] == []
+        assert held(tmp_path) == {}
+    finally:
+        await empty.compose("--profile", "*", "down", "--volumes")

@@ -6,8 +6,7 @@ from deploy.embedded.folder import SERVICES
 from deploy.kafka.access import Login
 from shared.events.topics import OWN, WORKSHOPS
 from tests.compose.deployed import REFUSED, WRITTEN, Deployed, record
-
-WRONG = "SaslAuthenticationFailed"
+from tests.system.offers import workshop
 
 
 def login(stack: Deployed, user: str, secret: str) -> Login:
@@ -43,3 +42,15 @@ async def test_a_role_reaches_its_own_database_only(stack: Deployed, service: st
         there = f"{url.rpartition('/')[0]}/{database}"
         ran = await stack.deployment.run("ops", there, "-Atc", "SELECT 1", options=("--entrypoint", "psql"))
         assert (ran.out.strip() == "1") == (database == service), ran.err
+
+
+async def test_a_password_is_changed_by_its_files_and_migrate(stack: Deployed) -> None:
+    folder, word = stack.deployment.folder / "secrets", "another-word-for-the-catalogue"
+    old = login(stack, "catalogue", "catalogue_kafka_password")
+    (folder / "catalogue_kafka_password").write_text(f"{word}\n", encoding="utf-8")
+    (folder / "catalogue_database_url").write_text(f"postgresql://catalogue:{word}@postgres:5432/catalogue\n")
+    (await stack.deployment.run("migrate")).well()
+    (await stack.deployment.compose("up", "--detach", "--wait", "--force-recreate", "catalogue")).well()
+    (error,) = await stack.write(old, record(WORKSHOPS.name))
+    assert "Authentication" in error
+    await stack.offer(workshop())  # which the catalogue writes, and says to registration
