@@ -9,6 +9,7 @@ from deploy.cli.command import EMBEDDED, VERBS
 from deploy.embedded.folder import SERVICES
 from tests.compose.deployed import Deployed
 from tests.compose.deployment import LASTING, OURS, docker
+from tests.deploy.compose_file import read, sources_of
 
 NEVER = ("confluent", "typer", "pytest", "embedded", "cyclonedx", "psycopg")
 INSIDE = """
@@ -82,3 +83,14 @@ async def test_nothing_but_the_front_door_and_the_mails_reaches_the_world(stack:
     }
     assert {name for name, theirs in networks.items() if theirs & {"outside", "outgoing"}} == {"caddy", "notifications"}
     assert "stores" not in networks["caddy"]
+
+
+async def test_compose_reads_the_file_as_the_policy_on_it_does(stack: Deployed) -> None:
+    rendered = json.loads((await stack.deployment.compose("--profile", "*", "config", "--format", "json")).well())
+    ours = read()["services"]
+    assert set(rendered["services"]) == set(ours)
+    for name, service in rendered["services"].items():
+        assert {each["source"] for each in service.get("secrets", [])} == sources_of(ours[name])
+        assert set(service.get("networks") or {}) == set(ours[name].get("networks", []))
+        for what in ("read_only", "cap_drop", "user", "security_opt", "restart"):
+            assert service[what] == ours[name][what], f"{name}: {what}"
