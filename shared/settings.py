@@ -78,6 +78,7 @@ class KafkaSettings(BaseModel):
     kafka_ca_file: Path | None = None
     kafka_session_seconds: PositiveInt = 10
     kafka_fetch_wait_ms: PositiveInt = 500
+    kafka_drop_stuck_groups: bool = False
 
 
 class ServiceSettings(KafkaSettings):

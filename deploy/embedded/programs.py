@@ -125,6 +125,7 @@ def services(
         # This broker lets a group form only after half a session, so a short one is a quick start.
         "CONVOCA_KAFKA_SESSION_SECONDS": "2",
         "CONVOCA_KAFKA_FETCH_WAIT_MS": "40",  # and answers a fetch only when its wait is over
+        "CONVOCA_KAFKA_DROP_STUCK_GROUPS": "1",  # and may wait for a leader that died while a group formed
     }
     own = {
         "catalogue": {},

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from faststream import AckPolicy
 from faststream.exceptions import NackMessage
 from faststream.kafka import KafkaBroker
@@ -19,7 +19,7 @@ from faststream.kafka.message import KafkaMessage
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from shared.database import passes
-from shared.messaging import header_names, lag
+from shared.messaging import groups, header_names, lag
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Record
 from shared.messaging.kafka import answers, security
@@ -30,7 +30,8 @@ log = structlog.get_logger()
 MOST_RECORDS = 1000
 MS_TO_SEE_A_NEW_TOPIC = 1000
 SECONDS_TO_FINISH = 2.0
-SECONDS_TO_JOIN = 60.0
+SESSIONS_TO_JOIN = 5
+LEAST_SECONDS_TO_JOIN = 20.0
 SECONDS_TO_ANSWER = 2.0
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 3.0
@@ -51,6 +52,7 @@ class Bus:
         self._consumers = consumers
         self._broker: KafkaBroker | None = None
         self._polling: set[str] = set()
+        self._seconds_to_join = max(LEAST_SECONDS_TO_JOIN, SESSIONS_TO_JOIN * settings.kafka_session_seconds)
 
     @property
     def well(self) -> bool:
@@ -66,7 +68,8 @@ class Bus:
         self._broker = broker = _connect(self._settings, self._service, self._consumers)
         await broker.connect()
         config = broker.config.broker_config
-        config.builder = functools.partial(_PatientConsumer, **config.builder.keywords)  # type: ignore[attr-defined]
+        asked = config.builder.keywords  # type: ignore[attr-defined]
+        config.builder = functools.partial(_PatientConsumer, seconds_to_join=self._seconds_to_join, **asked)
         await asyncio.gather(*(self._keep(cast("Subscriber", each)) for each in broker.subscribers))
 
     async def stop(self) -> None:
@@ -87,18 +90,31 @@ class Bus:
         while True:
             since = time.monotonic()
             try:
-                async with asyncio.timeout(SECONDS_TO_JOIN):
+                async with asyncio.timeout(self._seconds_to_join):
                     await subscriber.start()
                 self._polling.add(name)
                 await asyncio.wait(subscriber.tasks, return_when=asyncio.FIRST_COMPLETED)
+                in_vain = isinstance(subscriber.consumer, _PatientConsumer) and subscriber.consumer.in_vain
             except Exception as error:  # noqa: BLE001 - whatever it was, the stream must be followed
+                in_vain = isinstance(error, TimeoutError)
                 log.warning("consumer-cannot-start", consumer=name, error=type(error).__name__, at=where(error))
             finally:
                 self._polling.discard(name)
             await subscriber.stop()
+            if in_vain and self._settings.kafka_drop_stuck_groups:
+                await self._drop(name)
             log.warning("consumer-begins-anew", consumer=name)
             pause = FIRST_PAUSE if time.monotonic() - since > LONGEST_PAUSE else min(pause * 2, LONGEST_PAUSE)
             await asyncio.sleep(pause)
+
+    async def _drop(self, group: str) -> None:
+        try:
+            async with asyncio.timeout(SECONDS_TO_ANSWER):
+                await groups.drop(self._settings, group)
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("group-not-dropped", consumer=group, error=type(error).__name__)
+        else:
+            log.warning("group-dropped", consumer=group)
 
 
 def _connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer]) -> KafkaBroker:
@@ -142,13 +158,23 @@ class _PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     FastStream sleeps after an empty poll as long as it has polled, which makes either latency or idle work;
     a poll that is never empty makes neither. After a failed poll it would ask the same consumer for ever, whose
     coordination may have ended for good; an outage is no failed poll, for that aiokafka waits by itself.
+    Nor would anybody notice that its group does not come together any more, for then a poll is only empty.
     """
+
+    def __init__(self, *topics: str, seconds_to_join: float, **asked: Any) -> None:  # noqa: ANN401 - aiokafka's
+        super().__init__(*topics, **asked)
+        self._seconds_to_join = seconds_to_join
+        self.in_vain = False
+        """Whether it ended because its group did not come together in all that time."""
+        self._assigned_at = 0.0
 
     async def getmany(self, *partitions: TopicPartition, max_records: int | None = None, **_asked: object) -> Batches:
         """Take what is there, or wait for it however long; raises ConsumerStoppedError at the end."""
         batches: Batches = {}
+        self._assigned_at = time.monotonic()
         try:
             while not batches:
+                self._mind_the_group()
                 batches = await super().getmany(*partitions, timeout_ms=MS_TO_POLL, max_records=max_records)
         except ConsumerStoppedError:
             raise
@@ -156,6 +182,15 @@ class _PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             log.warning("poll-failed", error=type(error).__name__, at=where(error))
             raise ConsumerStoppedError from error
         return batches
+
+    def _mind_the_group(self) -> None:
+        """End where the group has not come together for too long; that it gives this member nothing is no reason."""
+        subscription = self._subscription.subscription
+        if subscription is not None and subscription.assignment is not None:
+            self._assigned_at = time.monotonic()
+        elif time.monotonic() - self._assigned_at > self._seconds_to_join:
+            self.in_vain = True
+            raise ConsumerStoppedError
 
 
 def _handler(consumer: Consumer) -> Callable[[Sequence[Record]], Awaitable[None]]:

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import secrets
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -51,6 +52,10 @@ async def storms(wanted: list[int], options: argparse.Namespace) -> AsyncIterato
 async def main() -> int:
     """Run all of them, one after another; answers the exit code."""
     options = asked()
+    this = asyncio.current_task()
+    assert this is not None
+    # What it has started ends with it, containers too.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # that connections break is what it is about
     wanted = options.seed or (list(range(1, options.seeds + 1)) if options.seeds else [secrets.randbelow(10**6)])
     accounts = []
