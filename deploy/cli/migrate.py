@@ -8,6 +8,7 @@ import typer
 from deploy import prepare
 from deploy.cli.target import Target, target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, say, verb
+from deploy.databases import provide
 from deploy.embedded.folder import SERVICES
 from deploy.kafka.access import access_to
 from deploy.kafka.services import rights_of
@@ -26,7 +27,8 @@ def migrate(services: Services = None, data: DataFolder = DEFAULT_FOLDER) -> Non
     """Bring databases up to date, make the topics and say who may use them; safe to run twice and side by side.
 
     On a broker that asks its clients who they are, each service's user may write what is the service's own and read
-    what it follows. Where CONVOCA_<SERVICE>_KAFKA_PASSWORD is set, the user is made with it.
+    what it follows. Where CONVOCA_<SERVICE>_KAFKA_PASSWORD is set, the user is made with it; where
+    CONVOCA_POSTGRES_ADMIN_URL is, so are the databases and roles that the services' addresses name.
 
     Example: convoca migrate catalogue
     """
@@ -42,6 +44,8 @@ def migrate(services: Services = None, data: DataFolder = DEFAULT_FOLDER) -> Non
 async def bring_up_to_date(where: Target, services: tuple[str, ...] = SERVICES) -> list[str]:
     """Do what `migrate` is for; answers the topics made."""
     databases = where.database_urls(services)
+    if administrator := where.postgres_admin():
+        await provide(administrator, databases)
     await prepare.migrate(databases)
     settings = where.kafka()
     made = await prepare.make_topics(settings, databases)

@@ -36,6 +36,10 @@ class Target:
         """Give the addresses of several services' databases."""
         return {service: self.database_url(service) for service in services}
 
+    def postgres_admin(self) -> str | None:
+        """Give the address by which databases and roles are made; None where somebody else makes them."""
+        return self._setting(f"{PREFIX}POSTGRES_ADMIN_URL")
+
     def kafka_user(self, service: str) -> tuple[str, str | None]:
         """Name the broker's user as whom a service works, called like the service unless a setting says otherwise.
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import asyncpg
 
-from deploy.embedded.folder import LOOPBACK, SERVICES, CannotStart, Folder, Secrets
+from deploy.databases import provide
+from deploy.embedded.folder import LOOPBACK, CannotStart, Folder, Secrets
 from deploy.embedded.processes import Account, Program
 from deploy.embedded.wheel import programs
 
@@ -129,21 +130,7 @@ class Cluster:
 
     async def provide(self) -> None:
         """Make each service's role and database where missing; a role reaches its own database only."""
-        connection = await self._connect()
-        try:
-            known = {row["rolname"] for row in await connection.fetch("SELECT rolname FROM pg_roles")}
-            made = {row["datname"] for row in await connection.fetch("SELECT datname FROM pg_database")}
-            if not made.issuperset(SERVICES):
-                await connection.execute("REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC")
-            for service, password in self.secrets.databases.items():
-                # Names and passwords are ours, of letters, digits, - and _.
-                if service not in known:
-                    await connection.execute(f"CREATE ROLE {service} LOGIN PASSWORD '{password}'")
-                if service not in made:
-                    await connection.execute(f"CREATE DATABASE {service} OWNER {service}")
-                    await connection.execute(f"REVOKE CONNECT ON DATABASE {service} FROM PUBLIC")
-        finally:
-            await connection.close()
+        await provide(self.url("postgres", SUPERUSER, self.secrets.superuser), self.urls())
 
     async def _connect(self) -> asyncpg.Connection:
         return await asyncpg.connect(self.url("postgres", SUPERUSER, self.secrets.superuser), timeout=5)

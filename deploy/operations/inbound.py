@@ -24,6 +24,7 @@ from shared.messaging.envelope import Record, pack_headers, unpack_headers
 from shared.messaging.follow import Subscription
 from shared.messaging.inbox import Identity
 from shared.messaging.kafka import connection
+from shared.messaging.opening import look_into
 from shared.settings import KafkaSettings
 
 MS_TO_POLL = 300
@@ -161,7 +162,7 @@ def lines_of(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _identity(consumer: Consumer, record: Record) -> Identity:
-    letter = consumer.open(record)
+    letter = look_into(record, consumer.subscription)
     if letter is None:
         message = "on an inbound topic no event is passed over"
         raise ValueError(message)

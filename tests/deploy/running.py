@@ -164,10 +164,11 @@ def convoca(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def convoca_here(monkeypatch: pytest.MonkeyPatch, *arguments: str, folder: Path) -> tuple[int, str, str]:
+def convoca_here(monkeypatch: pytest.MonkeyPatch, *arguments: str, folder: Path | None = None) -> tuple[int, str, str]:
     """Run a command in this process, which saves it a second of loading; gives exit code, stdout and stderr."""
     out, err = io.StringIO(), io.StringIO()
-    monkeypatch.setattr(sys, "argv", [CONVOCA, *arguments, "--data", str(folder)])
+    where = ("--data", str(folder)) if folder else ()
+    monkeypatch.setattr(sys, "argv", [CONVOCA, *arguments, *where])
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             main()

@@ -49,9 +49,9 @@ class Echo(BaseHTTPRequestHandler):
 
 
 class Front:
-    """Caddy with our file, and an upstream for each service."""
+    """Caddy with our file, and an upstream for each service; `settings` are more of its environment."""
 
-    def __init__(self, folder: Path, *, mailbox: bool = True) -> None:
+    def __init__(self, folder: Path, *, mailbox: bool = True, **settings: str) -> None:
         names = [*ROUTES] if mailbox else [name for name in ROUTES if name != "mailbox"]
         self.upstreams = {name: ThreadingHTTPServer(("127.0.0.1", 0), Echo) for name in names}
         self._threads = [threading.Thread(target=each.serve_forever) for each in self.upstreams.values()]
@@ -70,6 +70,7 @@ class Front:
                 "CONVOCA_SITE": self.url.replace("127.0.0.1", ""),
                 "CONVOCA_BIND": "127.0.0.1",
                 **addresses,
+                **settings,
             },
             stderr=subprocess.DEVNULL,
         )
@@ -145,6 +146,42 @@ def test_an_address_that_a_client_claims_is_overwritten(front: Front) -> None:
     assert headers["x-forwarded-for"] == "127.0.0.1"
     assert headers["x-forwarded-proto"] == "http"
     assert headers["x-forwarded-host"] == front.url.removeprefix("http://")
+
+
+@pytest.fixture
+def behind_a_proxy(tmp_path: Path) -> Iterator[Front]:
+    running = Front(tmp_path, CONVOCA_TRUSTED_PROXIES="127.0.0.0/8 198.51.100.0/24")
+    yield running
+    running.close()
+
+
+@pytest.mark.parametrize(
+    ("claimed", "told"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("203.0.113.9, 192.0.2.1", "192.0.2.1"),  # the first is what the client says of itself
+        ("203.0.113.9, 192.0.2.1, 198.51.100.7", "192.0.2.1"),  # the last is a proxy of ours too
+        ("2001:db8::7", "2001:db8::7"),
+        ("nonsense", "127.0.0.1"),
+    ],
+)
+def test_a_proxy_that_is_trusted_says_who_asks_and_a_service_hears_that_alone(
+    behind_a_proxy: Front, claimed: str, told: str
+) -> None:
+    asked = behind_a_proxy.asked("/", x_forwarded_for=claimed, x_forwarded_proto="https", x_forwarded_host="c.example")
+    headers = {name.lower(): value for name, value in asked["headers"].items()}
+    assert headers["x-forwarded-for"] == told
+    assert (headers["x-forwarded-proto"], headers["x-forwarded-host"]) == ("https", "c.example")
+
+
+def test_a_proxy_that_is_not_named_is_a_client_like_any_other(tmp_path: Path) -> None:
+    front = Front(tmp_path, CONVOCA_TRUSTED_PROXIES="198.51.100.0/24")
+    try:
+        asked = front.asked("/", x_forwarded_for="192.0.2.1", x_forwarded_proto="https")
+    finally:
+        front.close()
+    headers = {name.lower(): value for name, value in asked["headers"].items()}
+    assert (headers["x-forwarded-for"], headers["x-forwarded-proto"]) == ("127.0.0.1", "http")
 
 
 def test_an_answer_does_not_say_what_serves_it(front: Front) -> None:

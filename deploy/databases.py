@@ -1,0 +1,37 @@
+"""A role and a database for each service, made by whoever may make them; harmless where they are there already."""
+
+from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+
+LOCK = 7_243_002
+"""The advisory lock that makes those who provide databases side by side wait for each other."""
+
+
+async def provide(superuser: str, databases: Mapping[str, str]) -> None:
+    """Make the role and the database that each address names, where missing; a role reaches its own database only.
+
+    The password of a role is the one of its address from now on. `superuser` is the address of who may do this.
+    """
+    connection = await asyncpg.connect(superuser, timeout=5)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
+        for url in databases.values():
+            parts = urlsplit(url)
+            role, database = unquote(parts.username or ""), parts.path.removeprefix("/")
+            known = await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role)
+            verb = "ALTER" if known else "CREATE"
+            await _do(connection, f"{verb} ROLE %I LOGIN PASSWORD %L", role, unquote(parts.password or ""))
+            if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", database):
+                await connection.execute("REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC")
+                await _do(connection, "CREATE DATABASE %I OWNER %I", database, role)
+                await _do(connection, "REVOKE CONNECT ON DATABASE %I FROM PUBLIC", database)
+    finally:
+        await connection.close()
+
+
+async def _do(connection: "asyncpg.Connection[asyncpg.Record]", statement: str, *parts: str) -> None:
+    """Do what takes no parameters: PostgreSQL itself quotes the names and words in it."""
+    quoted = ", ".join(f"${number}::text" for number, _ in enumerate(parts, 1))
+    await connection.execute(await connection.fetchval(f"SELECT format('{statement}', {quoted})", *parts))

@@ -1,0 +1,1 @@
+"""What is used while images are built; no image keeps it."""

@@ -1,0 +1,1 @@
+"""The deployment by docker-compose.yml, on an engine."""

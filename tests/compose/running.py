@@ -1,0 +1,36 @@
+"""A whole deployment for as long as a block lasts: images, `init`, `up`, a token; and nothing left of it afterwards."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.compose.deployed import OUT_OF_REACH, Deployed
+from tests.compose.deployment import Deployment
+from tests.system.running import client
+
+
+@asynccontextmanager
+async def deployed(folder: Path, project: str, **settings: str) -> AsyncIterator[Deployed]:
+    """Make a deployment in `folder` as the README's first hour does, and give it with a token of staff.
+
+    `settings` take the place of what is in its .env. Its images are those of the checkout; they stay.
+    """
+    deployment = Deployment(folder, project, settings={"CONVOCA_RATE_LIMIT": "off", **settings})
+    deployment.settings["CONVOCA_HTTPS_PORT"] = str(deployment.secure_port)
+    await deployment.timing("images built", "build")
+    since = time.monotonic()
+    (await deployment.run("init", "--url", deployment.url)).well()
+    deployment.note("init", since)
+    try:
+        await deployment.timing("up, until all is healthy", "up", "--detach", "--wait")
+        async with client(deployment.url) as http:
+            stack = Deployed(deployment.url, OUT_OF_REACH, http, folder, deployment=deployment)
+            token = await stack.convoca("token", "create", "--scope", "staff", "--name", "journeys")
+            stack.staff = {"Authorization": f"Bearer {token.strip()}"}
+            yield stack
+    except BaseException:
+        print((await deployment.compose("logs", "--no-color", "--tail", "60")).out)  # noqa: T201 - pytest shows it
+        raise
+    finally:
+        await deployment.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "20")
