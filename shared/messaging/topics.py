@@ -30,10 +30,15 @@ async def ensure(settings: KafkaSettings, topics: Iterable[Topic], *, replicatio
         await admin.close()
 
 
-def _new(topic: Topic, replication: int) -> NewTopic:
+def configuration(topic: Topic) -> dict[str, str]:
+    """Give what the broker is told of a topic's life."""
     configs = {"max.message.bytes": str(topic.max_record_bytes)}
     if topic.compacted:
         configs["cleanup.policy"] = "compact"
     else:
         configs["retention.ms"] = str((topic.retention_days or 0) * MS_A_DAY)
-    return NewTopic(topic.name, topic.partitions, replication, topic_configs=configs)
+    return configs
+
+
+def _new(topic: Topic, replication: int) -> NewTopic:
+    return NewTopic(topic.name, topic.partitions, replication, topic_configs=configuration(topic))
