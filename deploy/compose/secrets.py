@@ -38,8 +38,10 @@ def drawn(smtp_url: str) -> dict[str, str]:
 
 
 def cluster_id() -> str:
-    """Draw what Kafka calls its cluster: a UUID in base64, which is no secret."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """Draw what Kafka calls its cluster: a UUID in base64, no secret, which its tools can take for no option."""
+    while (drawn := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return drawn
 
 
 def _word() -> str:

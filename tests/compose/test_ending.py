@@ -1,5 +1,6 @@
 """The end: each is told to stop, finishes, and says that it went well."""
 
+import re
 import time
 
 from tests.compose.deployed import Deployed
@@ -19,4 +20,5 @@ async def test_what_the_services_logged_names_nobody_and_no_secret(stack: Deploy
     logs = (await stack.deployment.compose("logs", "--no-color")).well()
     words = [path.read_text().strip() for path in (stack.deployment.folder / "secrets").iterdir()]
     assert [word for word in words if word in logs and not word.startswith("smtp://mailpit")] == []
+    assert not {"storedKey", "serverKey", "saltedPassword"} & set(re.findall(r"\w+", logs))  # of the broker's users
     assert "@example.org" not in logs.replace("convoca@example.org", "")

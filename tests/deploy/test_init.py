@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.compose.making import GROUP
+from deploy.compose.secrets import cluster_id
 from shared.settings import read_office
 from tests.deploy.running import convoca_here
 
@@ -68,6 +69,13 @@ def test_no_two_deployments_have_a_secret_in_common(tmp_path: Path, monkeypatch:
     assert len({*drawn[0].values(), *drawn[1].values()}) == 2 * len(drawn[0])
     assert settings(tmp_path / "one")["KAFKA_CLUSTER_ID"] != settings(tmp_path / "other")["KAFKA_CLUSTER_ID"]
     assert not {line for text in drawn[0].values() for line in text.split()} & {*settings(tmp_path / "one").values()}
+
+
+def test_what_kafka_calls_its_cluster_is_taken_for_no_option() -> None:
+    """Kafka's tool that makes the storage would take it for one, and never start: one deployment in sixty-four."""
+    drawn = [cluster_id() for _ in range(2000)]
+    assert [each for each in drawn if each.startswith("-")] == []
+    assert {len(each) for each in drawn} == {22}
 
 
 def test_an_office_is_called_as_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
