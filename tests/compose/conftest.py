@@ -33,7 +33,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.C
         shown = (await docker("stats", "--no-stream", "--format", "json", *names)).well()
         for each in map(json.loads, shown.splitlines()):
             name = each["Name"].removeprefix(f"{deployment.project}-").removesuffix("-1")
-            deployment.timed.append((f"idle: {name}", f"{each['MemUsage'].partition(' /')[0]}, {each['CPUPerc']}"))
+            deployment.timed.append((f"nothing to do: {name}", f"{each['MemUsage'].partition(' /')[0]}, {each['CPUPerc']}"))
         yield running
 
 

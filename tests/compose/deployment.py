@@ -12,6 +12,8 @@ from deploy.embedded.folder import LOOPBACK
 from tests.deploy.running import PROJECT, free_port
 
 OURS = ("catalogue", "registration", "notifications")
+LONGEST = 900.0
+"""Seconds after which a command is given up: building all images takes a small machine some minutes."""
 LASTING = ("postgres", "kafka", *OURS, "caddy")
 
 
@@ -57,7 +59,12 @@ class Deployment:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        out, err = await running.communicate(None if given is None else given.encode())
+        try:
+            async with asyncio.timeout(LONGEST):
+                out, err = await running.communicate(None if given is None else given.encode())
+        except TimeoutError:
+            running.terminate()
+            out, err = await running.communicate()
         return Ran(running.returncode or 0, out.decode(), err.decode())
 
     async def run(self, service: str, *arguments: str, options: tuple[str, ...] = (), given: str | None = None) -> Ran:

@@ -44,9 +44,9 @@ async def test_compose_names_a_secret_that_is_missing_and_starts_nothing_without
 @pytest.mark.parametrize(
     ("service", "setting"),
     [
-        ("catalogue", "CONVOCA_DATABASE_URL"),
-        ("registration", "CONVOCA_SECRET_KEY"),
-        ("notifications", "CONVOCA_SMTP_URL"),
+        ("catalogue", "DATABASE_URL"),
+        ("registration", "SECRET_KEY"),
+        ("notifications", "SMTP_URL"),
     ],
 )
 async def test_a_service_names_a_secret_that_it_cannot_read(stack: Deployed, service: str, setting: str) -> None:
