@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.embedded.folder import LOOPBACK
+from tests.deploy.compose_file import BASE, file_of
 from tests.deploy.running import PROJECT, free_port
 
 OURS = ("catalogue", "registration", "notifications")
@@ -40,6 +41,7 @@ class Deployment:
     port: int = field(default_factory=free_port)
     secure_port: int = field(default_factory=free_port)
     settings: dict[str, str] = field(default_factory=dict)
+    overlays: tuple[str, ...] = ()
     timed: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -50,7 +52,8 @@ class Deployment:
     async def compose(self, *arguments: str, given: str | None = None) -> Ran:
         """Run `docker compose` with these arguments; `given` comes on its standard input."""
         settings = self.folder / ".env"
-        named = ("--env-file", str(settings)) if settings.exists() else ()
+        named = ["--env-file", str(settings)] if settings.exists() else []
+        named += [part for file in (BASE, *map(file_of, self.overlays)) for part in ("--file", file)]
         running = await asyncio.create_subprocess_exec(
             *("docker", "compose", *named, "--progress", "quiet", *arguments),
             cwd=PROJECT,

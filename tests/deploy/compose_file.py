@@ -1,4 +1,4 @@
-"""docker-compose.yml as compose reads it, with overlays or without, each variable at its default; no engine is needed."""
+"""docker-compose.yml as compose reads it, with overlays or without, each variable at its default; without an engine."""
 
 import copy
 import re
@@ -69,7 +69,7 @@ def _parsed(name: str, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _merged(under: Any, over: Any, at: str = "") -> Any:  # noqa: ANN401 - any part of a file
-    """Lay one part over another as compose does: mappings key by key, lists one behind the other, the rest as a whole."""
+    """Lay one part over another as compose does: mappings by key, lists one behind the other, the rest as a whole."""
     if at == "networks":  # names, or names with what is special of each
         under, over = ({each: {} for each in part} if isinstance(part, list) else part for part in (under, over))
     if isinstance(under, dict) and isinstance(over, dict):

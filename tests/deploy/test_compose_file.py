@@ -1,4 +1,4 @@
-"""What docker-compose.yml and its overlays must hold to, whoever changes them: rights, secrets, limits, images, settings."""
+"""What docker-compose.yml and its overlays must hold to, whoever changes them: rights, secrets, limits, settings."""
 
 import re
 from collections.abc import Callable
