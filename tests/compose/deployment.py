@@ -127,10 +127,13 @@ class Deployment:
         }
 
 
-async def docker(*arguments: str) -> Ran:
-    """Run the engine's own command."""
+async def docker(*arguments: str, given: str | None = None) -> Ran:
+    """Run the engine's own command; `given` comes on its standard input."""
     running = await asyncio.create_subprocess_exec(
-        *("docker", *arguments), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *("docker", *arguments),
+        stdin=asyncio.subprocess.PIPE if given is not None else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await running.communicate()
+    out, err = await running.communicate(None if given is None else given.encode())
     return Ran(running.returncode or 0, out.decode(), err.decode())

@@ -16,12 +16,13 @@ async def deployed(
     project: str,
     overlays: tuple[str, ...] = (),
     bring: Callable[[Path], None] = lambda _: None,
+    parts: tuple[str, ...] = (),
     **settings: str,
 ) -> AsyncIterator[Deployed]:
     """Make a deployment in `folder` as the README's first hour does, and give it with a token of staff.
 
-    `settings` take the place of what is in its .env; `bring` puts into the folder what the office brings itself. The
-    images are those of the checkout; they stay.
+    `settings` take the place of what is in its .env; `bring` puts into the folder what the office brings itself; of
+    all services only `parts` are started, where some are named. The images are those of the checkout; they stay.
     """
     deployment = Deployment(folder, project, settings={"CONVOCA_RATE_LIMIT": "off", **settings}, overlays=overlays)
     deployment.settings["CONVOCA_HTTPS_PORT"] = str(deployment.secure_port)
@@ -31,7 +32,7 @@ async def deployed(
     deployment.note("init", since)
     bring(folder)
     try:
-        await deployment.timing("up, until all is healthy", "up", "--detach", "--wait")
+        await deployment.timing("up, until all is healthy", "up", "--detach", "--wait", *parts)
         async with client(deployment.url) as http:
             stack = Deployed(deployment.url, OUT_OF_REACH, http, folder, deployment=deployment)
             token = await stack.convoca("token", "create", "--scope", "staff", "--name", "journeys")

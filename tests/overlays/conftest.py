@@ -1,4 +1,4 @@
-"""What was measured of the deployments here, said at the end."""
+"""A deployment with an overlay, for as long as a block lasts; what was measured of each is said at the end."""
 
 import os
 from collections.abc import AsyncIterator, Callable
@@ -17,19 +17,22 @@ Deploying = Callable[..., AbstractAsyncContextManager[Deployed]]
 
 @pytest.fixture(scope="session")
 def deploying(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Deploying:
-    """Give what makes a deployment with an overlay, for as long as a block lasts."""
+    """Give what makes one; its arguments are those of `deployed`, and the overlay comes first."""
     require_engine()
 
     @asynccontextmanager
     async def made(
-        overlay: str, bring: Callable[[Path], None] = lambda _: None, **settings: str
+        overlay: str,
+        bring: Callable[[Path], None] = lambda _: None,
+        parts: tuple[str, ...] = (),
+        **settings: str,
     ) -> AsyncIterator[Deployed]:
-        folder = tmp_path_factory.mktemp(overlay)
-        async with deployed(folder, f"convoca-{overlay}-{os.getpid()}", (overlay,), bring, **settings) as running:
+        folder, project = tmp_path_factory.mktemp(overlay), f"convoca-{overlay}-{os.getpid()}"
+        async with deployed(folder, project, (overlay,), bring, parts, **settings) as stack:
             try:
-                yield running
+                yield stack
             finally:
-                timed = [(f"{overlay}: {what}", value) for what, value in running.deployment.timed]
+                timed = [(f"{overlay}: {what}", value) for what, value in stack.deployment.timed]
                 pytestconfig.stash.setdefault(MEASURED, []).extend(timed)
 
     return made
@@ -40,4 +43,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if measured := config.stash.get(MEASURED, None):
         terminalreporter.section("overlays, measured")
         for what, value in measured:
-            terminalreporter.write_line(f"{what:60} {value}")
+            terminalreporter.write_line(f"{what:80} {value}")

@@ -1,6 +1,5 @@
 """Three nodes and two of each service: one may die while people enrol, and nothing that was accepted is lost."""
 
-import asyncio
 import json
 import time
 from collections import Counter
@@ -17,12 +16,11 @@ from tests.compose.deployed import REFUSED, WRITTEN, Deployed, record
 from tests.compose.deployment import docker
 from tests.overlays.conftest import Deploying
 from tests.overlays.load import Load, under_load
+from tests.overlays.waiting import before_long
 from tests.system.offers import workshop
 
 LOOKING = (Path(__file__).parent / "looking.py").read_text(encoding="utf-8")
 NODES = ("kafka", "kafka-2", "kafka-3")
-PATIENCE = 120.0
-EVERY = 0.5
 HEAP = "-Xms160m -Xmx320m"
 HANDLED = 'convoca_http_request_seconds_count{method="POST",route="/api/registration/enrolments",status="201"}'
 
@@ -50,9 +48,11 @@ async def catcher_of(stack: Deployed) -> str:
 async def all_mailed(load: Load, catcher: str) -> None:
     """Wait until everybody has been written to who has been accepted until now."""
     until_now = set(load.accepted)
-    async with asyncio.timeout(PATIENCE):
-        while not until_now <= set(await mailed(load.stack, catcher)):  # noqa: ASYNC110 - another process is asked
-            await asyncio.sleep(EVERY)
+
+    async def written_to() -> bool:
+        return until_now <= set(await mailed(load.stack, catcher))
+
+    await before_long(written_to, "everybody to be written to")
 
 
 async def kept(stack: Deployed) -> dict[str, dict[str, int]]:
@@ -62,9 +62,11 @@ async def kept(stack: Deployed) -> dict[str, dict[str, int]]:
 
 async def all_copies_there(stack: Deployed) -> None:
     """Wait until every node has every record again."""
-    async with asyncio.timeout(PATIENCE):
-        while {each["there"] for each in (await kept(stack)).values()} != {len(NODES)}:  # noqa: ASYNC110
-            await asyncio.sleep(EVERY)
+
+    async def there() -> bool:
+        return {each["there"] for each in (await kept(stack)).values()} == {len(NODES)}
+
+    await before_long(there, "three copies of everything")
 
 
 async def containers_of(stack: Deployed, service: str) -> list[dict[str, Any]]:
