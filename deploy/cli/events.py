@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from deploy import stream
 from deploy.cli.replay import replay
 from deploy.cli.target import target
-from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, answer, fail, group, say
+from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, answer, fail, group, refuse, say
 from shared.events.topics import inbound
 from shared.messaging.envelope import Envelope, Record, Unreadable, unseal
 from shared.settings import KafkaSettings, first_fault
@@ -70,10 +70,10 @@ def publish(
 
     Example: convoca events publish workshop.json --topic inbound.catalogue.city-cms
     """
-    kafka = target(data).kafka()
     by_topic: dict[str, list[stream.CloudEvent]] = {}
     for event in _read(file):
         by_topic.setdefault(topic or _topic_of(event), []).append(event)
+    kafka = target(data).kafka()
     asyncio.run(_publish(kafka, by_topic))
     for name, events in by_topic.items():
         say(f"{len(events)} sent to {name}")
@@ -94,7 +94,9 @@ def _topic_of(event: stream.CloudEvent) -> str:
 def _read(file: Path) -> list[stream.CloudEvent]:
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        refuse(f"{file} cannot be read ({error.strerror})")
+    except UnicodeDecodeError as error:
         fail(f"{file} cannot be read ({error})")
     try:
         found = json.loads(text)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from deploy import prepare
-from deploy.cli.target import target
+from deploy.cli.target import Target, target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, say, verb
 from deploy.databases import provide
 from deploy.embedded.folder import SERVICES
@@ -37,20 +37,20 @@ def migrate(services: Services = None, data: DataFolder = DEFAULT_FOLDER) -> Non
         if service not in SERVICES:
             message = f"there is no service {service}; there are {', '.join(SERVICES)}"
             raise typer.BadParameter(message)
-    where = target(data)
-
-    async def work() -> list[str]:
-        databases = where.database_urls(wanted)
-        if administrator := where.postgres_admin():
-            await provide(administrator, databases)
-        await prepare.migrate(databases)
-        settings = where.kafka()
-        made = await prepare.make_topics(settings, databases)
-        access = access_to(settings)
-        for service in wanted:
-            user, password = where.kafka_user(service)
-            await access.allow(user, rights_of(service), password)
-        return made
-
-    made = asyncio.run(work())
+    made = asyncio.run(bring_up_to_date(target(data), wanted))
     say(f"up to date: {', '.join(wanted)}; topics made: {', '.join(made) or 'none, all were there'}")
+
+
+async def bring_up_to_date(where: Target, services: tuple[str, ...] = SERVICES) -> list[str]:
+    """Do what `migrate` is for; answers the topics made."""
+    databases = where.database_urls(services)
+    if administrator := where.postgres_admin():
+        await provide(administrator, databases)
+    await prepare.migrate(databases)
+    settings = where.kafka()
+    made = await prepare.make_topics(settings, databases)
+    access = access_to(settings)
+    for service in services:
+        user, password = where.kafka_user(service)
+        await access.allow(user, rights_of(service), password)
+    return made

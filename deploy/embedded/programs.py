@@ -81,7 +81,7 @@ def front(addresses: Addresses, folder: Folder) -> Program:
     return Program(
         name="front",
         command=(
-            *(_caddy(), "run"),
+            *(caddy(), "run"),
             *("--config", str(CADDYFILE), "--adapter", "caddyfile"),
         ),
         environment=_surroundings(
@@ -100,7 +100,8 @@ def front(addresses: Addresses, folder: Folder) -> Program:
     )
 
 
-def _caddy() -> str:
+def caddy() -> str:
+    """Find the front door's program; raises CannotStart."""
     beside = Path(sys.executable).with_name("caddy")
     found = str(beside) if beside.exists() else shutil.which("caddy")
     if found is None:

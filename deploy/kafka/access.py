@@ -1,18 +1,15 @@
 """Users and what they may do, made on the broker; on one that asks nobody who they are there is nothing to make."""
 
-import asyncio
 import secrets
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
 
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
     AclOperation,
     AclPermissionType,
-    AdminClient,
     ResourcePatternType,
     ResourceType,
     ScramCredentialInfo,
@@ -23,12 +20,12 @@ from confluent_kafka.admin import (
 )
 from pydantic import BaseModel, ConfigDict
 
+from deploy.kafka.admin import SECONDS_TO_ANSWER, admin_client
+from deploy.kafka.admin import answered as _answered
 from deploy.kafka.rights import Right
-from shared.errors import Unavailable
 from shared.messaging.kafka import MECHANISM
 from shared.settings import KafkaSettings
 
-SECONDS_TO_ANSWER = 15.0
 ITERATIONS = 8192
 """Of the hash that the broker keeps of a password; ours are drawn, so that more would protect nothing."""
 
@@ -61,6 +58,9 @@ class Access(Protocol):
     async def allow(self, user: str, rights: Sequence[Right], password: str | None = None) -> None:
         """Add to what a user may do; with a `password`, it is theirs from now on. Harmless where all is so already."""
 
+    async def lacks(self, user: str, rights: Sequence[Right]) -> list[Right]:
+        """Tell which of these rights a user has not."""
+
     async def shut_out(self, user: str) -> bool:
         """Take a user away with all that they might do; tells whether there was such a user."""
 
@@ -92,6 +92,10 @@ class Open:
     async def allow(self, user: str, rights: Sequence[Right], password: str | None = None) -> None:
         """Do nothing: all may do this."""
 
+    async def lacks(self, user: str, rights: Sequence[Right]) -> list[Right]:  # noqa: ARG002 - all may
+        """Tell that nobody lacks anything."""
+        return []
+
     async def shut_out(self, user: str) -> bool:  # noqa: ARG002 - nobody is known
         """Tell that there was nobody."""
         return False
@@ -102,18 +106,7 @@ class Guarded:
 
     def __init__(self, settings: KafkaSettings, told: KafkaSettings) -> None:
         self._told = told
-        password = settings.kafka_password
-        self._admin = AdminClient(
-            {
-                "bootstrap.servers": settings.kafka_servers,
-                "security.protocol": settings.kafka_security.upper(),
-                "sasl.mechanism": MECHANISM,
-                "sasl.username": settings.kafka_username or "",
-                "sasl.password": password.get_secret_value() if password else "",
-                **({"ssl.ca.location": str(settings.kafka_ca_file)} if settings.kafka_ca_file else {}),
-                "log_level": 0,  # what fails is raised
-            }
-        )
+        self._admin = admin_client(settings)
 
     async def knows(self, user: str) -> bool:
         """Tell whether there is such a user."""
@@ -138,6 +131,12 @@ class Guarded:
             info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS)
             await self._alter(UserScramCredentialUpsertion(user, info, password.encode()))
 
+    async def lacks(self, user: str, rights: Sequence[Right]) -> list[Right]:
+        """Tell which of these rights no rule of the user's own grants, from any host."""
+        asked = self._admin.describe_acls(_all_of(user), request_timeout=SECONDS_TO_ANSWER)
+        granted = {_seen(each) for each in await _answered(asked)}
+        return [right for right in rights if _seen(_binding(user, right)) not in granted]
+
     async def shut_out(self, user: str) -> bool:
         """Take a user away with all that they might do; tells whether there was such a user."""
         await self._delete_rights(user)
@@ -151,16 +150,7 @@ class Guarded:
         await _all(altered.values())
 
     async def _delete_rights(self, user: str) -> None:
-        theirs = AclBindingFilter(
-            ResourceType.ANY,
-            None,  # type: ignore[arg-type]  # of any name, which the library's types do not know
-            ResourcePatternType.ANY,
-            _principal(user),
-            None,  # type: ignore[arg-type]  # from any host
-            AclOperation.ANY,
-            AclPermissionType.ANY,
-        )
-        await _all(self._admin.delete_acls([theirs], request_timeout=SECONDS_TO_ANSWER).values())
+        await _all(self._admin.delete_acls([_all_of(user)], request_timeout=SECONDS_TO_ANSWER).values())
 
 
 def _binding(user: str, right: Right) -> AclBinding:
@@ -173,6 +163,22 @@ def _binding(user: str, right: Right) -> AclBinding:
         {"read": AclOperation.READ, "write": AclOperation.WRITE}[right.does],
         AclPermissionType.ALLOW,
     )
+
+
+def _all_of(user: str) -> AclBindingFilter:
+    return AclBindingFilter(
+        ResourceType.ANY,
+        None,  # type: ignore[arg-type]  # of any name, which the library's types do not know
+        ResourcePatternType.ANY,
+        _principal(user),
+        None,  # type: ignore[arg-type]  # from any host
+        AclOperation.ANY,
+        AclPermissionType.ANY,
+    )
+
+
+def _seen(binding: AclBinding) -> tuple[object, ...]:
+    return (binding.restype, binding.name, binding.resource_pattern_type, binding.host, binding.operation)
 
 
 def _principal(user: str) -> str:
@@ -191,12 +197,3 @@ def _login(settings: KafkaSettings) -> Login:
 async def _all(futures: Iterable["Future[Any]"]) -> None:
     for future in futures:
         await _answered(future)
-
-
-async def _answered(future: "Future[Any]") -> Any:  # noqa: ANN401 - the library's answers have no one type
-    try:
-        return await asyncio.wrap_future(future)
-    except KafkaException as error:
-        slug = "broker"
-        message = f"the broker did not do as it was asked: {error.args[0].str()}"
-        raise Unavailable(slug, message) from error

@@ -1,17 +1,17 @@
 """Bodies of requests and answers."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from services.registration.domain import Attendance, State
 from services.registration.operations import Accepted, Life
 from services.registration.repository.enrolments import Enrolment
 from services.registration.repository.histories import Listed
-from shared.events.registration import EnrolmentForm
+from shared.events.registration import EnrolmentForm, Reason
 
 EXAMPLE: JsonDict = {
     "workshop_id": "019927c4-7d1e-7a3b-9c55-0d6f8a1b2c3d",
@@ -138,9 +138,7 @@ class Approval(BaseModel):
 class Declining(BaseModel):
     """Why an enrolment is declined: the person is told, and so are the systems that follow us, so name nobody."""
 
-    reason: Annotated[
-        str | None, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$")
-    ] = Field(None, examples=["The workshop is for public bodies."])
+    reason: Reason | None = Field(None, examples=["The workshop is for public bodies."])
 
 
 def _plain(enrolment: Enrolment) -> dict[str, object]:

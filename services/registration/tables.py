@@ -98,9 +98,14 @@ class SeatsOfAWay(Row, table=True):
 
 
 class Organisation(Row, table=True):
-    """Whom people act for; `identity` is kind, country and name without their case."""
+    """Whom people act for; `identity` is kind, country and name without their case.
+
+    `publisher` is the outside system that brought it, `external_id` what it is called there, `publisher_sequence` that
+    system's own count of what it says of it; all three are empty where nobody but a person has named it.
+    """
 
     __tablename__ = "organisations"
+    __table_args__ = (Index("organisations_outside", "publisher", "external_id", unique=True),)
 
     organisation_id: UUID = Field(primary_key=True)
     identity: str = Field(sa_column=Column(Text, nullable=False, unique=True))
@@ -110,6 +115,9 @@ class Organisation(Row, table=True):
     population: int | None = None
     sequence: int = Field(sa_column=Column(BigInteger, nullable=False))
     registered_at: datetime = _moment()
+    publisher: str | None = _text(nullable=True)
+    external_id: str | None = _text(nullable=True)
+    publisher_sequence: int | None = Field(sa_column=Column(BigInteger, nullable=True))
 
 
 class Person(Row, table=True):
@@ -131,7 +139,10 @@ ENROLMENT_NUMBER = Sequence("enrolment_number", metadata=Row.metadata)
 
 
 class Enrolment(Row, table=True):
-    """One person's part in one workshop; `number`, drawn while the seats are locked, is its place for ever."""
+    """One person's part in one workshop; `number`, drawn while the seats are locked, is its place for ever.
+
+    `request_id` is the id of the event by which an outside system asked for it; which system, its first step tells.
+    """
 
     __tablename__ = "enrolments"
     __table_args__ = (
@@ -139,6 +150,7 @@ class Enrolment(Row, table=True):
         Index("enrolments_queue", "workshop_id", "attendance", "number", postgresql_where=text("state = 'waitlisted'")),
         Index("enrolments_of_a_workshop", "workshop_id", "number"),
         Index("enrolments_of_a_person", "person_id", "workshop_id"),
+        Index("enrolments_of_a_request", "request_id", postgresql_where=text("request_id IS NOT NULL")),
     )
 
     enrolment_id: UUID = Field(primary_key=True)
@@ -159,6 +171,7 @@ class Enrolment(Row, table=True):
     privacy_version: str = _text()
     commitment_accepted: bool = Field(sa_column=Column(Boolean, nullable=False))
     groups: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    request_id: str | None = _text(nullable=True)
 
 
 class Step(Row, table=True):

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, HttpUrl, NonNegativeInt, PositiveInt, model_validator
 
-from shared.events.base import Attendance, Contract, Country, Event, Language, Localised, Moment, Slug, Text
+from shared.events.base import Attendance, Contract, Country, Event, ExternalId, Language, Localised, Moment, Slug, Text
 from shared.events.topics import INBOUND, JOINING, WORKSHOPS
 
 WorkshopKind = Literal[
@@ -143,7 +143,6 @@ class JoiningChanged(Event, type="joining.changed"):
     links: tuple[JoinLink, ...]
 
 
-ExternalId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 MOST_SESSIONS = 100
 
 

@@ -11,6 +11,7 @@ from shared.events.base import (
     Country,
     EmailAddress,
     Event,
+    ExternalId,
     Language,
     Moment,
     OrganisationKind,
@@ -28,6 +29,10 @@ Line = Annotated[
 ]
 """A name on one line: what would break a mail's header or a database's text is no part of it."""
 Population = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+"""Why an enrolment ended: whoever follows us reads it, so it names nobody."""
+EventId = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+"""What a CloudEvent may have for its `id` here."""
 
 
 class EnrolmentFact(Event):
@@ -70,7 +75,7 @@ class EnrolmentDeclined(EnrolmentFact, type="enrolment.declined"):
 
 
 class EnrolmentWithdrawn(EnrolmentFact, type="enrolment.withdrawn"):
-    """The participant gave it up."""
+    """It was given up: by the participant, by staff, or by the outside system that had asked for it."""
 
 
 class EnrolmentCancelled(EnrolmentFact, type="enrolment.cancelled"):
@@ -130,7 +135,10 @@ PersonEvent = PersonRegistered | PersonUpdated
 
 
 class OrganisationFact(Event):
-    """Whom people act for."""
+    """Whom people act for.
+
+    `publisher` is the outside system that brought it and alone may change it, `external_id` what it is called there.
+    """
 
     topic = ORGANISATIONS
 
@@ -139,6 +147,8 @@ class OrganisationFact(Event):
     kind: OrganisationKind
     country: Country | None = None
     population: NonNegativeInt | None = None
+    publisher: str | None = None
+    external_id: str | None = None
 
 
 class OrganisationRegistered(OrganisationFact, type="organisation.registered"):
@@ -190,3 +200,29 @@ class EnrolmentRequested(EnrolmentForm, Event, type="enrolment.requested"):
 
     workshop_id: UUID | OutsideReference
     requested_at: Moment | None = None
+
+
+class OwnRequest(Contract):
+    """An enrolment by the request that it came of: the `id` of the publisher's own `enrolment.requested`."""
+
+    request: EventId
+
+
+class OutsideEnrolmentWithdrawn(Event, type="enrolment.withdrawn"):
+    """An outside system gives up an enrolment for which it asked; `reason` goes into our fact, and names nobody."""
+
+    topic = INBOUND["registration"]
+
+    enrolment_id: UUID | OwnRequest
+    reason: Reason | None = None
+
+
+class OutsideOrganisationRegistered(Organisation, Event, type="organisation.registered"):
+    """An outside system states an organisation whole; its identity there is (publisher, `external_id`)."""
+
+    topic = INBOUND["registration"]
+
+    external_id: ExternalId
+
+
+OutsideRegistrationEvent = EnrolmentRequested | OutsideEnrolmentWithdrawn | OutsideOrganisationRegistered

@@ -4,43 +4,25 @@ A batch is one transaction: the inbox first, then the handler, its messages with
 are taken one by one, so that a bad one costs only itself.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
-from pydantic import ValidationError
 
 from shared.database import Database, Transaction, passes
 from shared.errors import Problem
 from shared.events.base import Event
 from shared.messaging import dead_letters, inbox, parking, publishers, seen
-from shared.messaging.dead_letters import LONGEST_DETAIL, Fault
-from shared.messaging.envelope import Envelope, Record, Unreadable, pack_headers, unseal
+from shared.messaging.dead_letters import Fault
+from shared.messaging.envelope import Envelope, Record
 from shared.messaging.follow import Delivery, Refused, Stale, Subscription, Verdict, Waits, verdict_on
+from shared.messaging.opening import Opened, look_into, position_of
 from shared.observability import EVENTS, RETRIES, where
 
 log = structlog.get_logger()
 TRIES = 3
 """How often a record is tried that fails for a reason of our own making, before it is a dead letter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A record that was looked into: an event, or a fault."""
-
-    record: Record
-    identity: inbox.Identity
-    envelope: Envelope | None = None
-    event: Event | None = None
-    publisher: str | None = None
-    fault: Fault | None = None
-
-    @property
-    def key(self) -> parking.Key:
-        """Give that by which events are held in order."""
-        return self.record.topic, self.record.key
 
 
 class _Answered(Exception):  # noqa: N818 - no error: it carries a verdict out of a transaction that must be undone
@@ -63,7 +45,7 @@ class Consumer:
 
     async def take(self, records: Sequence[Record]) -> None:
         """Settle every record; raises only what passes (database, network), and then nothing of it is lost."""
-        opened = [letter for record in records if (letter := self.open(record))]
+        opened = [letter for record in records if (letter := look_into(record, self.subscription))]
         if not opened:
             return
         try:
@@ -99,31 +81,6 @@ class Consumer:
                 return
             after = parked.id
             await self._again(parked)
-
-    def open(self, record: Record) -> Opened | None:
-        """Look into a record; None for an event of our own that is nothing to us."""
-        publisher = publishers.publisher_of(record.topic)
-        try:
-            envelope, data = unseal(record)
-        except Unreadable as error:
-            return Opened(record, _position(record), fault=Fault("unreadable", _printable(str(error))))
-        letter = Opened(record, inbox.Identity(envelope.source, envelope.id), envelope, publisher=publisher)
-        if publisher is not None and envelope.source != publishers.source_of(publisher):
-            # Its claimed identity is somebody else's, whose own event of that id is still to come.
-            detail = f"the source is not {publishers.source_of(publisher)}, whose topic this is"
-            return replace(letter, identity=_position(record), fault=Fault("not-owner", detail))
-        shape = self.subscription.events.get(envelope.type)
-        if shape is None:
-            if not self.subscription.inbound:
-                EVENTS.labels(self.subscription.name, "passed-over").inc()
-                return None
-            return replace(letter, fault=Fault("unknown-type", "events of this type are not taken here"))
-        try:
-            return replace(letter, event=shape.model_validate_json(data))
-        except ValidationError as error:
-            faults = error.errors(include_url=False, include_input=False, include_context=False)
-            detail = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'data'}: {each['msg']}" for each in faults)
-            return replace(letter, fault=Fault("invalid", _printable(detail)))
 
     async def _together(self, opened: Sequence[Opened]) -> None:
         with seen.batch(self.subscription.name, [each.envelope for each in opened]) as envelopes:
@@ -168,9 +125,9 @@ class Consumer:
                 await self._settle(tx, [(letter, verdict)], attempts=attempt)
 
     async def _again(self, parked: parking.Parked) -> None:
-        letter = self.open(parked.record)
+        letter = look_into(parked.record, self.subscription)
         if letter is None:
-            letter = Opened(parked.record, _position(parked.record), fault=Fault("unknown-type", "no longer taken"))
+            letter = Opened(parked.record, position_of(parked.record), fault=Fault("unknown-type", "no longer taken"))
         RETRIES.labels(self.subscription.name, "waiting").inc()
         with seen.taking(self.subscription.name, [letter.envelope]) as [envelope]:
             verdict = letter.fault or await self._released(parked, _as_seen(letter, envelope))
@@ -272,11 +229,6 @@ class Consumer:
         return Fault("bug", f"{type(error).__name__} at {where(error)}")
 
 
-def _printable(detail: str) -> str:
-    """Make a detail fit for people and databases: it may name a field, and its sender chose that name."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in detail)[:LONGEST_DETAIL]
-
-
 def _as_seen(letter: Opened, envelope: Envelope | None) -> Opened:
     return letter if envelope is letter.envelope else replace(letter, envelope=envelope)
 
@@ -296,11 +248,3 @@ def _check_order(deliveries: Sequence[Delivery[Event]]) -> None:
             raise _OutOfOrder
         if isinstance(delivery.verdict, Waits) and key[1] is not None:
             held.add(key)
-
-
-def _position(record: Record) -> inbox.Identity:
-    """Identify a record that has no identity of its own; a broker that starts anew counts its offsets anew."""
-    content = hashlib.sha256(b"".join((record.key or b"", record.value or b"", pack_headers(record.headers))))
-    return inbox.Identity(
-        f"{inbox.PLACE}{record.topic}", f"{record.partition}:{record.offset}:{content.hexdigest()[:16]}"
-    )

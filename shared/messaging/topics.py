@@ -33,12 +33,18 @@ async def ensure(settings: KafkaSettings, topics: Iterable[Topic]) -> list[str]:
         await admin.close()
 
 
-def _new(topic: Topic, replication: int) -> NewTopic:
+def configuration(topic: Topic) -> dict[str, str]:
+    """Give what the broker is told of a topic's life."""
     configs = {"max.message.bytes": str(topic.max_record_bytes)}
     if topic.compacted:
         configs["cleanup.policy"] = "compact"
     else:
         configs["retention.ms"] = str((topic.retention_days or 0) * MS_A_DAY)
+    return configs
+
+
+def _new(topic: Topic, replication: int) -> NewTopic:
+    configs = configuration(topic)
     if replication > 1:  # one of the copies may be away, and no record is taken that fewer have
         configs["min.insync.replicas"] = str(replication - 1)
     return NewTopic(topic.name, topic.partitions, replication, topic_configs=configs)

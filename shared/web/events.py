@@ -14,6 +14,7 @@ from shared.messaging import headers, inbox, publishers
 from shared.messaging.consume import Consumer
 from shared.messaging.dead_letters import Fault
 from shared.messaging.envelope import JSON, LONGEST_NAME, STRUCTURED, Headers, Record, media_type
+from shared.messaging.opening import look_into
 from shared.web.openapi import Refusals, refuses
 from shared.web.tokens import REFUSALS_TO_PUBLISHERS, Publisher
 
@@ -51,7 +52,7 @@ def router(service: str, consumer: Consumer) -> APIRouter:
         _require_json(request)
         topic = inbound(service, caller.name).name
         record = Record(topic, 0, 0, key=None, value=await request.body(), headers=_headers(request))
-        letter = consumer.open(record)
+        letter = look_into(record, consumer.subscription)
         if letter is None or letter.envelope is None or letter.fault:
             raise _refusal(letter.fault if letter else None)
         await consumer.accept(letter)

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.database import passes
 from shared.errors import Conflict, Forbidden, Invalid, Malformed, NotFound, Problem, Unauthorised, Unavailable
 from shared.observability import where
+from shared.web.addresses import RelativeRedirects
 from shared.web.entrance import Entrance
 from shared.web.forms import field_name
 from shared.web.limits import BodyLimit, TimeLimit, TooManyRequests
@@ -75,7 +76,7 @@ def reference(request: Request) -> str:
 
 
 def install(app: FastAPI, pages: ProblemPages | None = None) -> None:
-    """Make `app` answer every error as a problem, bound its requests, answer HEAD.
+    """Make `app` answer every error as a problem, bound its requests, answer HEAD, redirect within its own site.
 
     With `pages`, errors outside `/api/` are pages for whoever accepts HTML. Call it once, after the app's other
     middleware has been added.
@@ -89,6 +90,7 @@ def install(app: FastAPI, pages: ProblemPages | None = None) -> None:
 
     for kind in (Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, tell)
+    app.add_middleware(RelativeRedirects)
     app.add_middleware(BodyLimit)
     app.add_middleware(TimeLimit)
     app.add_middleware(_Unexpected, pages=pages)

@@ -101,8 +101,13 @@ def generate() -> str:
 
 
 async def caller_of(request: Request, token: str) -> Caller:
-    """Tell who holds `token`; raises Unauthorised where it is unknown or has expired."""
+    """Tell who holds `token`; raises Unauthorised where it is unknown or has expired.
+
+    The token of a manage link is its participant's, who is named by the enrolment.
+    """
     service = request.app.state.service
+    if (enrolment_id := Links(service.settings.secret_keys).read(token)) is not None:
+        return Caller(str(enrolment_id), "participant")
     async with service.transaction() as tx:
         rows = await tx.session.execute(
             text(

@@ -21,7 +21,9 @@ ROOT = Path(__file__).parents[2]
 SLUG = re.compile(r"[a-z]+(-[a-z]+)+|held|cancelled|invalid|unreadable")
 KINDS = {"NotFound", "Conflict", "Forbidden", "Unauthorised", "Malformed", "Refusal", "Fault", "Invalid"}
 NOT_OVER_HTTP = {
-    "older-than-known",  # of what comes from outside: in the receipt
+    "older-than-known",  # of what comes from outside, as the next two are: in the receipt
+    "organisation-known",
+    "request-refused",
     "slug-taken",  # of `convoca import`
     "unknown-link",  # of pages
 }

@@ -1,11 +1,15 @@
 """The `convoca` command, as people and scripts use it."""
 
 import json
+import signal
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.deploy.conftest import Command
 from tests.deploy.running import CONVOCA, Up, convoca, surroundings
 
 EVENT = {
@@ -18,6 +22,19 @@ EVENT = {
 }
 
 
+INTERRUPTED = """\
+import sys
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "deploy.embedded.folder":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupts())
+from deploy.cli import main
+main()
+"""
+"""Ctrl-C while the command is being loaded."""
 ROWS = """\
 programmes:
   - slug: good-one
@@ -38,6 +55,13 @@ programmes:
         ("up", "--port", "x"),
         ("import", "no-such-file.yaml"),
         ("publisher", "add", "x", "--service", "notifications"),
+        ("publisher", "add", "City CMS", "--service", "catalogue"),
+        ("publisher", "remove", "City CMS"),
+        ("reader", "add", "city_site", "--topic", "catalogue.workshops"),
+        ("events", "publish", "no-such-file.json"),
+        ("events", "publish", "."),
+        ("outbox", "discard", "0", "--service", "catalogue"),
+        ("restore", "x.convoca", "--service", "catalogue"),
     ],
 )
 def test_wrong_use_ends_with_2_and_says_nothing_to_machines(tmp_path: Path, arguments: tuple[str, ...]) -> None:
@@ -58,6 +82,10 @@ def test_wrong_use_ends_with_2_and_says_nothing_to_machines(tmp_path: Path, argu
         "events tail",
         "events replay",
         "dead-letters retry",
+        "outbox retry",
+        "backup",
+        "restore",
+        "doctor",
     ],
 )
 def test_each_verb_explains_itself_with_an_example(verb: str) -> None:
@@ -117,6 +145,78 @@ def test_a_publisher_gets_what_it_needs_once(stack: Up) -> None:
     assert (again.returncode, again.stdout) == (1, "")
     assert convoca("publisher", "remove", "city-cms", "--service", "catalogue", folder=stack.folder).returncode == 0
     assert convoca(*add, folder=stack.folder).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("publisher", "add", "City CMS", "--service", "catalogue"),
+        ("reader", "add", "city_site", "--topic", "catalogue.workshops"),
+        ("events", "publish", "no-such-file.json"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told_in_one_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    run = convoca(*arguments, folder=tmp_path)
+    (line,) = run.stderr.splitlines()
+    assert line.startswith(("convoca: a system's name is lower-case letters", "convoca: no-such-file.json cannot be"))
+
+
+def test_a_publisher_is_removed_without_its_service_where_only_one_knows_it(command: Command) -> None:
+    for service in ("catalogue", "registration"):
+        assert command("publisher", "add", "both-cms", "--service", service)[0] == 0
+    code, out, err = command("publisher", "remove", "both-cms")
+    assert (code, out) == (2, "")
+    assert err == (
+        "convoca: catalogue and registration know a publisher both-cms: say which is to forget it, by --service\n"
+    )
+    assert command("publisher", "remove", "both-cms", "--service", "catalogue")[0] == 0
+    left = command("publisher", "remove", "both-cms")
+    assert left == (0, "", "convoca: registration takes nothing more from both-cms\n")
+    gone = command("publisher", "remove", "both-cms")
+    assert gone == (1, "", "convoca: neither catalogue nor registration knows a publisher both-cms\n")
+
+
+@pytest.mark.parametrize(
+    ("topic", "told"),
+    [
+        ("catalogue.workshop", "near it: catalogue.workshops"),
+        ("nope", "these are: catalogue.incidents, catalogue.joining, catalogue.workshops,"),
+    ],
+)
+def test_a_topic_that_there_is_not_is_not_waited_for(command: Command, topic: str, told: str) -> None:
+    code, out, err = command("events", "tail", "--topic", topic)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"convoca: there is no topic '{topic}'; {told}")
+    assert len(err.splitlines()) == 1
+
+
+def test_who_thinks_better_of_it_at_once_sees_no_traceback() -> None:
+    run = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "")
+
+
+@pytest.fixture
+def heeding_interrupts() -> Iterator[None]:
+    """Have what is started hear SIGINT, though a shell that runs the suites in its background has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding_interrupts")
+def test_who_has_seen_enough_ends_a_tail_quietly(stack: Up) -> None:
+    tail = subprocess.Popen(
+        [CONVOCA, "events", "tail"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=surroundings(CONVOCA_DATA=str(stack.folder)),
+    )
+    assert tail.stderr is not None
+    assert "following" in tail.stderr.readline()
+    tail.send_signal(signal.SIGINT)
+    _, err = tail.communicate(timeout=30)
+    assert (tail.returncode, err) == (0, "")
 
 
 def test_an_event_that_is_published_is_seen_by_who_tails(stack: Up, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def example(language: str, holding: str) -> str:
 def lay_out(folder: Path, file: str, printed: str) -> dict[str, str]:
     """Put what the page's reader has into a folder; answers what they have in variables."""
     (folder / file).write_text(printed, encoding="utf-8")
-    (folder / "spring.json").write_text(example("json", "external_id"), encoding="utf-8")
+    (folder / "spring.json").write_text(example("json", "spring-2041"), encoding="utf-8")
     told: dict[str, Any] = json.loads(printed)
     named = {name.upper(): told.get(name) for name in ("topic", "source", "token")}
     named |= {name.upper(): told["kafka"][name] for name in ("servers", "security", "username", "password")}

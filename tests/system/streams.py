@@ -12,6 +12,9 @@ from aiokafka.structs import RecordMetadata
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event, to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 
+from shared.events.topics import Topic
+from tests.waiting import eventually
+
 Headers = tuple[tuple[str, bytes | None], ...]
 
 
@@ -96,6 +99,18 @@ class Bus:
             for topic in described
             for partition in topic["partitions"]
         ]
+
+
+async def facts(bus: Bus, topic: Topic, number: int, **having: str) -> list[Record]:
+    """Wait until there are so many facts that say this, and give them; fails where there are more."""
+
+    async def there() -> list[Record]:
+        records = [each for each in await bus.records(topic.name) if having.items() <= each.data.items()]
+        return records if len(records) >= number else []
+
+    found = await eventually(there, f"{number} facts on {topic.name}")
+    assert len(found) == number
+    return found
 
 
 @asynccontextmanager

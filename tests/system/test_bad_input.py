@@ -152,6 +152,14 @@ async def test_what_staff_do_is_closed_to_others(stack: Stack, method: str, path
     assert (guess.status_code, slug_of(guess)) == (401, "unknown-token")
 
 
+async def test_a_participants_token_does_not_make_one_staff(stack: Stack) -> None:
+    enrolled = await stack.enrol(await stack.offer(workshop()), Person())
+    headers = {"Authorization": f"Bearer {enrolled.token}"}
+    for method, path in STAFF_ONLY:
+        answer = await stack.http.request(method, path.format(id=uuid4()), headers=headers)
+        assert (path, answer.status_code, slug_of(answer)) == (path, 403, "wrong-scope")
+
+
 @pytest.mark.parametrize("service", ["catalogue", "registration"])
 async def test_a_publishers_token_does_not_make_one_staff(stack: Stack, service: str) -> None:
     system = await let_in(stack, service)

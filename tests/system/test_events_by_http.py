@@ -1,45 +1,12 @@
 """Other systems that have no Kafka hand in their events by HTTP, and ask what became of them."""
 
-from typing import Any
-from urllib.parse import quote
-
-import httpx
-from cloudevents.core.bindings.http import to_binary_event, to_structured_event
-from cloudevents.core.v1.event import CloudEvent
-
 from tests.system.offers import workshop
-from tests.system.outside import let_in, said
+from tests.system.outside import about, became, hand_in, let_in, said
 from tests.system.people import Person, request
-from tests.system.stack import Publisher, Stack, slug_of
+from tests.system.stack import Stack, slug_of
 from tests.waiting import eventually
 
 LARGEST = 256 * 1024
-
-
-async def hand_in(stack: Stack, system: Publisher, event: CloudEvent, *, structured: bool = False) -> httpx.Response:
-    """Send an event as the CNCF's own library writes it."""
-    message = (to_structured_event if structured else to_binary_event)(event)
-    headers = {**message.headers, "Authorization": f"Bearer {system.token}"}
-    return await stack.http.post(f"/api/{system.service}/events", content=message.body, headers=headers)
-
-
-async def about(stack: Stack, system: Publisher, event: CloudEvent) -> httpx.Response:
-    """Ask what became of it."""
-    path = f"/api/{system.service}/events/{quote(event.get_id(), safe='')}"
-    return await stack.http.get(path, headers={"Authorization": f"Bearer {system.token}"})
-
-
-async def became(stack: Stack, system: Publisher, event: CloudEvent, state: str) -> str | None:
-    """Wait until it has come to be so, and tell why."""
-
-    async def told() -> dict[str, Any] | None:
-        answer = await about(stack, system, event)  # 404, for what is on its way by Kafka
-        return answer.json() if answer.is_success and answer.json()["state"] == state else None
-
-    answer = await eventually(told, f"the event to be {state}")
-    assert answer is not None
-    assert answer["id"] == event.get_id()
-    return None if answer["detail"] is None else str(answer["detail"])
 
 
 async def test_an_event_has_its_effect_once_whichever_way_it_comes(stack: Stack) -> None:

@@ -4,12 +4,11 @@ from collections import defaultdict
 from datetime import datetime
 from uuid import UUID
 
-from shared.events.topics import ENROLMENTS, OWN, PEOPLE, SEATS, WORKSHOPS, Topic
+from shared.events.topics import ENROLMENTS, OWN, PEOPLE, SEATS, WORKSHOPS
 from tests.system.offers import session, workshop
 from tests.system.people import Person
 from tests.system.stack import Stack
-from tests.system.streams import Record
-from tests.waiting import eventually
+from tests.system.streams import Record, facts
 
 ALWAYS = (
     "ce_specversion",
@@ -24,18 +23,6 @@ ALWAYS = (
 )
 
 
-async def facts(stack: Stack, topic: Topic, number: int, **having: str) -> list[Record]:
-    """Wait until there are so many facts that say this, and give them."""
-
-    async def there() -> list[Record]:
-        records = [each for each in await stack.bus.records(topic.name) if having.items() <= each.data.items()]
-        return records if len(records) >= number else []
-
-    found = await eventually(there, f"{number} facts on {topic.name}")
-    assert len(found) == number
-    return found
-
-
 async def test_each_step_of_an_enrolment_is_the_next_in_its_order_and_carries_all_of_it(stack: Stack) -> None:
     energy = await stack.offer(workshop(seats={"in_person": 1}))
     first, second = [await stack.enrol(energy, Person()) for _ in range(2)]
@@ -44,10 +31,10 @@ async def test_each_step_of_an_enrolment_is_the_next_in_its_order_and_carries_al
     await stack.steer(energy, "reschedule", sessions=[session(17)])
     await stack.steer(energy, "cancel", reason={"ca": "Pluja."})
 
-    own = await facts(stack, ENROLMENTS, 2, enrolment_id=str(first.enrolment_id))
+    own = await facts(stack.bus, ENROLMENTS, 2, enrolment_id=str(first.enrolment_id))
     steps = [("enrolment.created", "0000000001", "confirmed"), ("enrolment.withdrawn", "0000000002", "withdrawn")]
     assert [(each.header("ce_type"), each.header("ce_sequence"), each.data["state"]) for each in own] == steps
-    others = await facts(stack, ENROLMENTS, 3, enrolment_id=str(second.enrolment_id))
+    others = await facts(stack.bus, ENROLMENTS, 3, enrolment_id=str(second.enrolment_id))
     assert [(each.header("ce_type"), each.header("ce_sequence"), each.data["state"]) for each in others] == [
         ("enrolment.created", "0000000001", "waitlisted"),
         ("enrolment.confirmed", "0000000002", "confirmed"),
@@ -55,7 +42,7 @@ async def test_each_step_of_an_enrolment_is_the_next_in_its_order_and_carries_al
     ]
     assert [each.data["waitlist_position"] for each in others] == [1, None, None]
     assert len({each.data["number"] for each in others}) == 1
-    said = await facts(stack, WORKSHOPS, 3, workshop_id=str(energy.id))
+    said = await facts(stack.bus, WORKSHOPS, 3, workshop_id=str(energy.id))
     assert [each.header("ce_type") for each in said] == [
         "workshop.scheduled",
         "workshop.rescheduled",
@@ -71,7 +58,7 @@ async def test_every_fact_on_every_stream_is_a_cloud_event_that_others_can_read(
     energy, person = await stack.offer(workshop()), Person()
     await stack.enrol(energy, person)
     await stack.told(person, 1)
-    await facts(stack, PEOPLE, 1, email=person.address)
+    await facts(stack.bus, PEOPLE, 1, email=person.address)
     for service, topics in OWN.items():
         own = [each.name for each in topics if not each.name.startswith("dead-letters.")]
         sequences: defaultdict[tuple[str, bytes | None], list[int]] = defaultdict(list)

@@ -28,6 +28,11 @@ async def test_a_service_shows_its_health_and_its_api_but_not_its_metrics(stack:
         assert "convoca_" not in answer.text
 
 
+async def test_an_address_with_a_slash_too_many_leads_on_by_the_way_one_came(stack: Stack) -> None:
+    answer = await stack.http.get("/workshops/", params={"lang": "en"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, "/workshops?lang=en")
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_every_page_is_in_the_visitors_language(stack: Stack, language: Language) -> None:
     energy = await stack.offer(workshop())

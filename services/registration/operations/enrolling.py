@@ -27,7 +27,7 @@ async def enrol(tx: Transaction, requests: Sequence[Request]) -> list[Outcome]:
 
     A few statements do for any number of them. Whoever is refused leaves no trace, and nobody known is changed.
     """
-    wanted = await _workshops(tx, requests)
+    wanted = await workshops_of(tx, requests)
     house = await seating.hold(tx, {workshop_id for workshop_id in wanted if workshop_id})
     outcomes: dict[int, Outcome] = {}
     candidates: dict[int, Candidate] = {}
@@ -44,7 +44,7 @@ async def enrol(tx: Transaction, requests: Sequence[Request]) -> list[Outcome]:
     return [outcomes[place] for place in range(len(requests))]
 
 
-async def _workshops(tx: Transaction, requests: Sequence[Request]) -> list[UUID]:
+async def workshops_of(tx: Transaction, requests: Sequence[Request]) -> list[UUID]:
     """Give the workshop that each request is for; an id that nobody has where an outside name is not known."""
     outside = {each.workshop for each in requests if isinstance(each.workshop, OutsideReference)}
     named = await workshops.resolve(tx.session, outside)
@@ -111,6 +111,7 @@ async def _add(
             candidate.request.requested_at,
             "commitment" in candidate.request.form.accepts,
             candidate.request.form.groups,
+            candidate.request.id,
         )
         for candidate, decision in admitted
     ]

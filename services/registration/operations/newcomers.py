@@ -7,9 +7,11 @@ from uuid import UUID
 import uuid_utils.compat as uuids
 
 from services.registration.domain import State
+from services.registration.operations.organisations import tell
 from services.registration.operations.requests import Candidate
-from services.registration.repository import people
-from services.registration.repository.people import Known, NewOrganisation, NewPerson
+from services.registration.repository import organisations, people
+from services.registration.repository.organisations import Organisation
+from services.registration.repository.people import Known, NewPerson
 from shared.database import Transaction
 from shared.events.registration import OrganisationRegistered, PersonRegistered
 
@@ -56,9 +58,9 @@ async def recognise(tx: Transaction, candidates: Sequence[Candidate]) -> Recogni
     workshop_ids = {each.workshop_id for each in candidates}
     known = await people.known(tx.session, {each.person for each in candidates}, workshop_ids)
     named = {each.organisation for each in candidates if each.organisation is not None}
-    organisations = await people.known_organisations(tx.session, named)
-    new = frozenset(named - organisations.keys())
-    return Recognised(known, {**organisations, **{identity: uuids.uuid7() for identity in new}}, new)
+    there = await organisations.known(tx.session, named)
+    new = frozenset(named - there.keys())
+    return Recognised(known, {**there, **{identity: uuids.uuid7() for identity in new}}, new)
 
 
 async def register(tx: Transaction, recognised: Recognised, accepted: Sequence[Candidate]) -> Registered:
@@ -67,8 +69,7 @@ async def register(tx: Transaction, recognised: Recognised, accepted: Sequence[C
     Another transaction may add the same one first, in a workshop other than those held here: then it is theirs that
     counts, and the decision stands, for of those workshops nobody new was part.
     """
-    organisations = await _register_organisations(tx, recognised, accepted)
-    registered = Registered({}, organisations)
+    registered = Registered({}, await _register_organisations(tx, recognised, accepted))
     new: dict[str, tuple[NewPerson, Candidate]] = {}
     for each in accepted:
         if each.person not in recognised.people and each.person not in new:
@@ -86,27 +87,27 @@ async def register(tx: Transaction, recognised: Recognised, accepted: Sequence[C
         if late := [identity for identity, (person, _) in new.items() if person.person_id not in added]:
             found = await people.known(tx.session, late, ())
             ids |= {identity: known.person_id for identity, known in found.items()}
-    return Registered(ids, organisations)
+    return Registered(ids, registered.organisations)
 
 
 async def _register_organisations(
     tx: Transaction, recognised: Recognised, accepted: Sequence[Candidate]
 ) -> Mapping[UUID, UUID]:
-    new: dict[str, tuple[NewOrganisation, Candidate]] = {}
+    new: dict[str, tuple[Organisation, Candidate]] = {}
     for each in accepted:
         form = each.request.form.organisation
         if form and each.organisation in recognised.new_organisations and each.organisation not in new:
-            id_ = recognised.organisations[each.organisation]
-            organisation = NewOrganisation(id_, each.organisation, form.name, form.kind, form.country, form.population)
+            id_, by = recognised.organisations[each.organisation], each.request.publisher
+            organisation = Organisation(id_, each.organisation, form.name, form.kind, form.country, form.population, by)
             new[each.organisation] = (organisation, each)
     if not new:
         return {}
-    added = await people.add_organisations(tx.session, [organisation for organisation, _ in new.values()], tx.now)
+    added = await organisations.add(tx.session, [organisation for organisation, _ in new.values()], tx.now)
     for organisation, candidate in new.values():
         if organisation.organisation_id in added:
-            _tell_organisation(tx, organisation, candidate)
+            tell(tx, OrganisationRegistered, organisation, candidate.request.cause)
     late = [identity for identity, (organisation, _) in new.items() if organisation.organisation_id not in added]
-    found = await people.known_organisations(tx.session, late)
+    found = await organisations.known(tx.session, late)
     return {recognised.organisations[identity]: found[identity] for identity in late}
 
 
@@ -119,14 +120,3 @@ def _tell_person(tx: Transaction, person: NewPerson, candidate: Candidate) -> No
         organisation_id=person.organisation_id,
     )
     tx.emit(told, key=person.person_id, sequence=1, cause=candidate.request.cause)
-
-
-def _tell_organisation(tx: Transaction, organisation: NewOrganisation, candidate: Candidate) -> None:
-    told = OrganisationRegistered(
-        organisation_id=organisation.organisation_id,
-        name=organisation.name,
-        kind=organisation.kind,
-        country=organisation.country,
-        population=organisation.population,
-    )
-    tx.emit(told, key=organisation.organisation_id, sequence=1, cause=candidate.request.cause)

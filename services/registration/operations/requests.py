@@ -21,6 +21,17 @@ class Request:
     requested_at: datetime | None = None
     cause: Envelope | Origin | None = None
 
+    @property
+    def publisher(self) -> str | None:
+        """Tell which outside system asks, if one does."""
+        kind, _, name = self.by.partition(":")
+        return name if kind == "publisher" else None
+
+    @property
+    def id(self) -> str | None:
+        """Give what an outside system calls its request: the id of the event."""
+        return self.cause.id if self.publisher and isinstance(self.cause, Envelope) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:

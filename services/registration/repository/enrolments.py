@@ -17,16 +17,16 @@ _ADD = text(
     """
     WITH added AS (
         INSERT INTO enrolments (enrolment_id, workshop_id, person_id, organisation_id, attendance, state, sequence, by,
-            accepted_at, requested_at, updated_at, privacy_version, commitment_accepted, groups)
+            accepted_at, requested_at, updated_at, privacy_version, commitment_accepted, groups, request_id)
         SELECT enrolment_id, workshop_id, person_id, organisation_id, attendance, state, 1, by,
-            :now, requested_at, :now, :privacy_version, commitment, string_to_array(groups, ' ')
+            :now, requested_at, :now, :privacy_version, commitment, string_to_array(groups, ' '), request_id
         FROM unnest(
             CAST(:ids AS uuid[]), CAST(:workshop_ids AS uuid[]), CAST(:person_ids AS uuid[]),
             CAST(:organisation_ids AS uuid[]), CAST(:attendances AS text[]), CAST(:states AS text[]),
             CAST(:actors AS text[]), CAST(:requested AS timestamptz[]), CAST(:commitments AS boolean[]),
-            CAST(:groups AS text[])
+            CAST(:groups AS text[]), CAST(:request_ids AS text[])
         ) WITH ORDINALITY AS t (enrolment_id, workshop_id, person_id, organisation_id, attendance, state, by,
-            requested_at, commitment, groups, place)
+            requested_at, commitment, groups, request_id, place)
         ORDER BY place
         RETURNING enrolment_id, number, state, by
     ), stepped AS (
@@ -137,6 +137,7 @@ class New:
     requested_at: datetime | None
     commitment_accepted: bool
     groups: tuple[str, ...]
+    request_id: str | None
 
     def numbered(self, number: int, waitlist_position: int | None, now: datetime) -> Enrolment:
         """Give the enrolment that this became."""
@@ -163,6 +164,7 @@ async def add(session: AsyncSession, enrolments: Sequence[New], privacy_version:
             "requested": [each.requested_at for each in enrolments],
             "commitments": [each.commitment_accepted for each in enrolments],
             "groups": [" ".join(each.groups) for each in enrolments],
+            "request_ids": [each.request_id for each in enrolments],
         },
     )
     return {row.enrolment_id: row.number for row in rows}

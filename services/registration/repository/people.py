@@ -1,4 +1,4 @@
-"""People and the organisations that they act for: found by who they are, added when new, never changed here."""
+"""People: found by who they are, added when new, never changed here."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.registration.domain import State
-from shared.events.base import Language, OrganisationKind
+from shared.events.base import Language
 
 _PEOPLE = text(
     """
@@ -27,13 +27,6 @@ _PEOPLE = text(
     """
 )
 """Person by person, by their indexes: a plan that was made while the tables were small would read them whole."""
-_ORGANISATIONS = text(
-    """
-    SELECT o.identity, o.organisation_id
-    FROM unnest(CAST(:identities AS text[])) AS t (identity)
-    CROSS JOIN LATERAL (SELECT identity, organisation_id FROM organisations WHERE identity = t.identity OFFSET 0) o
-    """
-)
 _NAMED = text(
     """
     SELECT p.name, p.email, o.name AS organisation
@@ -51,19 +44,6 @@ _ADD_PEOPLE = text(
     ORDER BY identity
     ON CONFLICT (identity) DO NOTHING
     RETURNING person_id
-    """
-)
-_ADD_ORGANISATIONS = text(
-    """
-    INSERT INTO organisations (organisation_id, identity, name, kind, country, population, sequence, registered_at)
-    SELECT organisation_id, identity, name, kind, country, population, 1, :now
-    FROM unnest(
-        CAST(:ids AS uuid[]), CAST(:identities AS text[]), CAST(:names AS text[]), CAST(:kinds AS text[]),
-        CAST(:countries AS text[]), CAST(:populations AS integer[])
-    ) AS t (organisation_id, identity, name, kind, country, population)
-    ORDER BY identity
-    ON CONFLICT (identity) DO NOTHING
-    RETURNING organisation_id
     """
 )
 
@@ -98,18 +78,6 @@ class NewPerson:
     organisation_id: UUID | None
 
 
-@dataclass(frozen=True, slots=True)
-class NewOrganisation:
-    """An organisation to be added."""
-
-    organisation_id: UUID
-    identity: str
-    name: str
-    kind: OrganisationKind
-    country: str | None
-    population: int | None
-
-
 async def known(session: AsyncSession, identities: Collection[str], workshop_ids: Collection[UUID]) -> dict[str, Known]:
     """Find people by their identity, with their live and refused enrolments in `workshop_ids`."""
     rows = await session.execute(_PEOPLE, {"identities": list(identities), "workshop_ids": list(workshop_ids)})
@@ -120,14 +88,6 @@ async def known(session: AsyncSession, identities: Collection[str], workshop_ids
             past = {**past, row.workshop_id: past.get(row.workshop_id, frozenset()) | {row.state}}
         found[row.identity] = Known(row.person_id, row.organisation_id, past)
     return found
-
-
-async def known_organisations(session: AsyncSession, identities: Collection[str]) -> dict[str, UUID]:
-    """Find organisations by their identity."""
-    if not identities:
-        return {}
-    rows = await session.execute(_ORGANISATIONS, {"identities": list(identities)})
-    return {row.identity: row.organisation_id for row in rows}
 
 
 async def named(session: AsyncSession, person_id: UUID, organisation_id: UUID | None) -> Named:
@@ -147,25 +107,6 @@ async def add(session: AsyncSession, people: Sequence[NewPerson], now: datetime)
             "names": [each.name for each in people],
             "languages": [each.language for each in people],
             "organisation_ids": [each.organisation_id for each in people],
-            "now": now,
-        },
-    )
-    return set(rows)
-
-
-async def add_organisations(
-    session: AsyncSession, organisations: Sequence[NewOrganisation], now: datetime
-) -> set[UUID]:
-    """Add organisations; answers those that really were new."""
-    rows = await session.scalars(
-        _ADD_ORGANISATIONS,
-        {
-            "ids": [each.organisation_id for each in organisations],
-            "identities": [each.identity for each in organisations],
-            "names": [each.name for each in organisations],
-            "kinds": [each.kind for each in organisations],
-            "countries": [each.country for each in organisations],
-            "populations": [each.population for each in organisations],
             "now": now,
         },
     )

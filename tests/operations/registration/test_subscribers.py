@@ -2,65 +2,20 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
-from uuid import UUID
 
 import pytest
 import uuid_utils.compat as uuids
 
-from services.registration.subscribers import follow
-from shared.events.base import Event
 from shared.events.catalogue import JoiningChanged, JoinLink, WorkshopCancelled
-from shared.events.registration import EnrolmentRequested, OutsideReference
-from shared.messaging import publishers
-from shared.messaging.consume import Consumer
-from shared.messaging.envelope import Record, seal
-from tests.operations.registration.conftest import Desk, form, workshop
-
-CMS = "inbound.registration.demo-cms"
-
-
-class Bus:
-    """Delivers records to registration's consumers."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.consumers = {
-            each.topics[0].name: Consumer(each, desk.database, desk.clock) for each in follow.subscriptions
-        }
-        self.offset = 0
-
-    def record(self, event: Event, key: UUID | str, sequence: int | None = None, topic: str | None = None) -> Record:
-        """Make the record that carries an event."""
-        source = "/publishers/demo-cms" if topic == CMS else "/convoca/catalogue"
-        message = seal(event, source=source, key=key, sequence=sequence, now=self.desk.clock())
-        self.offset += 1
-        return Record(topic or message.topic, 0, self.offset, message.key, message.value, message.headers)
-
-    async def deliver(self, *records: Record) -> None:
-        """Hand records over in one batch."""
-        name = "inbound.registration" if records[0].topic == CMS else records[0].topic
-        await self.consumers[name].take(records)
+from shared.events.registration import OutsideReference
+from tests.operations.registration.bus import CMS, Bus, let_in, request
+from tests.operations.registration.conftest import Desk, workshop
 
 
 @pytest.fixture
 def bus(desk: Desk) -> Bus:
     """Give the way to registration's consumers."""
     return Bus(desk)
-
-
-async def let_in(desk: Desk) -> None:
-    """Let the CMS write."""
-    async with desk.database.transaction(desk.clock()) as tx:
-        await publishers.add(tx.session, "demo-cms", desk.clock())
-
-
-def request(workshop_id: UUID | OutsideReference, name: str, **changes: Any) -> EnrolmentRequested:  # noqa: ANN401
-    """Make what the CMS sends when `name` wants to come."""
-    fields = form(name, **changes).model_dump()
-    return EnrolmentRequested.model_validate(
-        fields | {"workshop_id": workshop_id, "requested_at": "2020-01-01T00:00:00Z"}
-    )
 
 
 async def test_a_workshop_comes_by_the_stream_and_the_newest_stays(desk: Desk, bus: Bus) -> None:
