@@ -33,8 +33,9 @@ export LOG_DIR=/tmp KAFKA_LOG4J_OPTS=-Dlog4j2.configurationFile=/etc/convoca/log
 export KAFKA_OPTS=-Djava.security.auth.login.config=$jaas
 if [ ! -e "$KAFKA_LOG_DIRS/meta.properties" ]; then
   : "${KAFKA_CLUSTER_ID:?is missing; convoca init writes it into .env}"
+  # What it says would tell the log what proves the password; faults go to standard error.
   /opt/kafka/bin/kafka-storage.sh format --cluster-id "$KAFKA_CLUSTER_ID" --config $properties \
-    --add-scram "SCRAM-SHA-512=[name=admin,password=$(< $admin)]"
+    --add-scram "SCRAM-SHA-512=[name=admin,password=$(< $admin)]" > /dev/null
 fi
 export EXTRA_ARGS="-name kafkaServer" # without a log of the garbage collector, for which there is no disk
 exec /opt/kafka/bin/kafka-server-start.sh $properties
