@@ -12,7 +12,7 @@ from tests.compose.deployed import Deployed
 from tests.system.people import Person, request
 from tests.system.stack import Enrolled, Workshop
 
-AT_ONCE = 4
+AT_ONCE = 2
 PAUSE = 0.25
 CLIENTS_PATIENCE = 30.0
 """How long a client asks again, with the same key and body, before it tells its person that it did not work."""

@@ -1,4 +1,4 @@
-"""Somebody on the broker, inside: tells as JSON how each topic is kept, and which enrolments a stream tells of.
+"""Somebody on the brokers, inside: tells as JSON how each topic is kept, and which enrolments a stream tells of.
 
 It runs in the image `ops`, as the administrator.
 """
@@ -7,6 +7,8 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,32 +23,44 @@ AS_ADMINISTRATOR = {
     "sasl_plain_username": "admin",
     "sasl_plain_password": Path("/run/secrets/kafka_admin_password").read_text(encoding="utf-8").strip(),
 }
+PATIENCE = 120.0
+EVERY = 0.5
 
 
-async def kept() -> dict[str, Any]:
-    """Tell of each topic how many copies there are and are to be, and how many must have a record."""
+@asynccontextmanager
+async def administrator() -> AsyncIterator[AIOKafkaAdminClient]:
+    """Give one who may ask everything."""
     admin = AIOKafkaAdminClient(**AS_ADMINISTRATOR)
     await admin.start()
     try:
-        described = await admin.describe_topics()
-        names = [each["topic"] for each in described]
-        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
-        least = {
-            name: value
-            for answer in answers
-            for _, _, _, topic, entries in answer.resources
-            for (name, value) in [(topic, next(each[1] for each in entries if each[0] == "min.insync.replicas"))]
-        }
-        return {
-            each["topic"]: {
-                "copies": min(len(part["replicas"]) for part in each["partitions"]),
-                "there": min(len(part["isr"]) for part in each["partitions"]),
-                "least": int(least[each["topic"]]),
-            }
-            for each in described
-        }
+        yield admin
     finally:
         await admin.close()
+
+
+async def kept() -> dict[str, Any]:
+    """Tell of each topic how many copies there are at least, and how many must have a record."""
+    async with administrator() as admin:
+        described = await admin.describe_topics()
+        asked = [ConfigResource(ConfigResourceType.TOPIC, each["topic"]) for each in described]
+        least = {
+            topic: next(int(entry[1]) for entry in entries if entry[0] == "min.insync.replicas")
+            for answer in await admin.describe_configs(asked)
+            for _, _, _, topic, entries in answer.resources
+        }
+        return {each["topic"]: (_fewest(each, "replicas"), least[each["topic"]]) for each in described}
+
+
+async def whole() -> bool:
+    """Wait until each copy of each topic has every record."""
+    async with administrator() as admin, asyncio.timeout(PATIENCE):
+        while any(_fewest(each, "isr") < _fewest(each, "replicas") for each in await admin.describe_topics()):  # noqa: ASYNC110
+            await asyncio.sleep(EVERY)
+    return True
+
+
+def _fewest(topic: dict[str, Any], which: str) -> int:
+    return min(len(part[which]) for part in topic["partitions"])
 
 
 async def created() -> list[str]:
@@ -54,8 +68,9 @@ async def created() -> list[str]:
     consumer = AIOKafkaConsumer(**AS_ADMINISTRATOR, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        topic = "registration.enrolments"
-        parts = [TopicPartition(topic, number) for number in await _numbers(consumer, topic)]
+        async with administrator() as admin:
+            (topic,) = await admin.describe_topics(["registration.enrolments"])
+        parts = [TopicPartition(topic["topic"], part["partition"]) for part in topic["partitions"]]
         consumer.assign(parts)
         ends = await consumer.end_offsets(parts)
         await consumer.seek_to_beginning(*parts)
@@ -71,12 +86,6 @@ async def created() -> list[str]:
         await consumer.stop()
 
 
-async def _numbers(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    """Give the numbers of a topic's partitions."""
-    await consumer.topics()
-    return set(consumer.partitions_for_topic(topic) or ())
-
-
 if __name__ == "__main__":
-    asked = {"kept": kept, "created": created}
+    asked = {"kept": kept, "whole": whole, "created": created}
     sys.stdout.write(json.dumps(asyncio.run(asked[json.load(sys.stdin)]())))
