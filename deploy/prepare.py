@@ -21,12 +21,12 @@ async def migrate(databases: Mapping[str, str]) -> None:
         await asyncio.to_thread(migrations.upgrade, service, url)  # Alembic has one context for a process
 
 
-async def make_topics(kafka: KafkaSettings, databases: Mapping[str, str], replication: int = 1) -> list[str]:
+async def make_topics(kafka: KafkaSettings, databases: Mapping[str, str]) -> list[str]:
     """Make the missing topics of all services and of the publishers they know; answers those made."""
     known = [topic for service in SERVICES for topic in OWN[service]]
     for service, url in databases.items():
         known += await _inbound(service, url)
-    return await topics.ensure(kafka, known, replication=replication)
+    return await topics.ensure(kafka, known)
 
 
 async def _inbound(service: str, url: str) -> Iterable[Topic]:

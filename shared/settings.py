@@ -79,6 +79,8 @@ class KafkaSettings(BaseModel):
     kafka_session_seconds: PositiveInt = 10
     kafka_fetch_wait_ms: PositiveInt = 500
     kafka_drop_stuck_groups: bool = False
+    kafka_replication: PositiveInt = 1
+    """How many copies of a topic are kept, by whoever makes it."""
 
 
 class ServiceSettings(KafkaSettings):

@@ -46,7 +46,7 @@ async def add_publisher(where: Target, service: str, name: str) -> Publisher:
         token = await publishers.add(tx.session, name, tx.now)
         await topics.ensure(settings, [topic])
         user = rights.publisher_user(service, name)
-        login = await access_to(settings).let_in(user, rights.of_publisher(topic))
+        login = await access_to(settings, where.kafka_for_outside()).let_in(user, rights.of_publisher(topic))
     return Publisher(
         name=name, service=service, topic=topic.name, source=publishers.source_of(name), token=token, kafka=login
     )
@@ -80,7 +80,7 @@ async def add_reader(where: Target, name: str, named: Sequence[str]) -> Reader:
         offered = ", ".join(sorted(rights.OFFERED))
         detail = f"not for outside systems to read: {', '.join(map(repr, shut))}; these are: {offered}"
         raise Invalid(detail, [("topic", detail)])
-    access, user = access_to(where.kafka()), rights.reader_user(name)
+    access, user = access_to(where.kafka(), where.kafka_for_outside()), rights.reader_user(name)
     if await access.knows(user):
         slug = "reader-exists"
         raise Conflict(slug, f"There is a reader {name} already; remove it first to let it read something else.")

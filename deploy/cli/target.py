@@ -63,6 +63,17 @@ class Target:
             }
         )
 
+    def kafka_for_outside(self) -> KafkaSettings:
+        """Give the broker as outside systems reach it, which may be by another address than the command itself."""
+        public = load(_Public, self.environment)
+        if self.embedded or public.kafka_public_servers is None:
+            return self.kafka()
+        return KafkaSettings(
+            kafka_servers=public.kafka_public_servers,
+            kafka_security="sasl_ssl",
+            kafka_ca_file=public.kafka_public_ca_file,
+        )
+
     def replay_horizon(self) -> timedelta:
         """Tell how far back a replay reaches, by the services' setting."""
         return timedelta(days=load(_Replays, self.environment).replay_days)
@@ -88,6 +99,11 @@ class Target:
 
 class _Replays(BaseModel):
     replay_days: PositiveInt = REPLAY_DAYS
+
+
+class _Public(BaseModel):
+    kafka_public_servers: str | None = None
+    kafka_public_ca_file: Path | None = None
 
 
 class _Admin(KafkaSettings):

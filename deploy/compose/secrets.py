@@ -30,6 +30,7 @@ def drawn(smtp_url: str) -> dict[str, str]:
         "postgres_admin_url": f"postgresql://postgres:{superuser}@postgres:5432/postgres",
         "kafka_admin_password": _word(),
         "kafka_jaas": JAAS.format(node=_word()),
+        "grafana_admin_password": _word(),
     }
     for service in SERVICES:
         content[f"{service}_database_url"] = f"postgresql://{service}:{_word()}@postgres:5432/{service}"

@@ -65,10 +65,13 @@ class Access(Protocol):
         """Take a user away with all that they might do; tells whether there was such a user."""
 
 
-def access_to(settings: KafkaSettings) -> Access:
-    """Give the access to a broker, as the administrator whom the settings name."""
+def access_to(settings: KafkaSettings, told: KafkaSettings | None = None) -> Access:
+    """Give the access to a broker, as the administrator whom the settings name.
+
+    Who is let in is told the way that `told` names, where that is another one.
+    """
     if settings.kafka_security.startswith("sasl"):
-        return Guarded(settings)
+        return Guarded(settings, told or settings)
     return Open(settings)
 
 
@@ -101,8 +104,8 @@ class Open:
 class Guarded:
     """A broker that knows its users by SCRAM-SHA-512, and lets each do what an ACL grants."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: KafkaSettings, told: KafkaSettings) -> None:
+        self._told = told
         self._admin = admin_client(settings)
 
     async def knows(self, user: str) -> bool:
@@ -118,9 +121,7 @@ class Guarded:
         await self._delete_rights(user)  # what an attempt that broke off has left
         password = secrets.token_urlsafe(32)
         await self.allow(user, rights, password)
-        return _login(self._settings).model_copy(
-            update={"mechanism": MECHANISM, "username": user, "password": password}
-        )
+        return _login(self._told).model_copy(update={"mechanism": MECHANISM, "username": user, "password": password})
 
     async def allow(self, user: str, rights: Sequence[Right], password: str | None = None) -> None:
         """Add to what a user may do; with a `password`, it is theirs from now on."""

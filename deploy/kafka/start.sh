@@ -3,14 +3,31 @@
 # nobody could log in to make; then the broker. The image's own wrapper formats too, but knows no users.
 set -euo pipefail
 umask 077
-secret() { [ -r "$1" ] || { echo "kafka: the secret $1 is missing or cannot be read; convoca init makes it" >&2; exit 2; }; }
+secret() { [ -r "$1" ] || { echo "kafka: the secret $1 is missing or cannot be read; $2" >&2; exit 2; }; }
 jaas=/run/secrets/kafka_jaas admin=/run/secrets/kafka_admin_password
-secret $jaas
-secret $admin
+secret $jaas "convoca init makes it"
+secret $admin "convoca init makes it"
 
 properties=/tmp/server.properties
 cat /etc/convoca/server.properties > $properties
 printf '\nlog.dirs=%s\n' "$KAFKA_LOG_DIRS" >> $properties
+# What an overlay adds; of two lines for one setting Kafka takes the later.
+for more in /etc/convoca/more/*.properties; do
+  [ -e "$more" ] || continue
+  sed "s|@NODE@|${KAFKA_NODE:-}|g; s|@CLIENTS@|${KAFKA_CLIENTS:-}|g; s|@PUBLIC@|${KAFKA_PUBLIC:-}|g" "$more" >> $properties
+done
+
+# The certificate for outside systems, where there is a listener for them: Kafka reads it with its key from one file.
+if [ -n "${KAFKA_PUBLIC:-}" ]; then
+  certificate=/run/secrets/kafka_certificate key=/run/secrets/kafka_key
+  secret $certificate "it is yours to put there"
+  secret $key "it is yours to put there"
+  grep -q "BEGIN PRIVATE KEY" $key || {
+    echo "kafka: $key is no key as PKCS #8 without a password; openssl pkey -in OLD -out NEW makes one of it" >&2
+    exit 2
+  }
+  cat $key $certificate > /tmp/public.pem
+fi
 
 export LOG_DIR=/tmp KAFKA_LOG4J_OPTS=-Dlog4j2.configurationFile=/etc/convoca/log4j2.yaml
 export KAFKA_OPTS=-Djava.security.auth.login.config=$jaas

@@ -12,8 +12,11 @@ from shared.settings import KafkaSettings
 MS_A_DAY = 86_400_000
 
 
-async def ensure(settings: KafkaSettings, topics: Iterable[Topic], *, replication: int = 1) -> list[str]:
-    """Make those that are missing and answer their names; raises KafkaError where the broker refuses one."""
+async def ensure(settings: KafkaSettings, topics: Iterable[Topic]) -> list[str]:
+    """Make those that are missing and answer their names; raises KafkaError where the broker refuses one.
+
+    One that is there keeps the number of its copies.
+    """
     admin = AIOKafkaAdminClient(**connection(settings), client_id="convoca-topics")
     await admin.start()
     try:
@@ -21,7 +24,7 @@ async def ensure(settings: KafkaSettings, topics: Iterable[Topic], *, replicatio
         missing = [topic for topic in topics if topic.name not in there]
         if not missing:
             return []
-        response = await admin.create_topics([_new(topic, replication) for topic in missing])
+        response = await admin.create_topics([_new(topic, settings.kafka_replication) for topic in missing])
         for name, code, *rest in response.topic_errors:
             if code and for_code(code) is not TopicAlreadyExistsError:  # two that migrate side by side
                 raise for_code(code)(f"{name}: {rest[0] if rest else ''}")
@@ -41,4 +44,7 @@ def configuration(topic: Topic) -> dict[str, str]:
 
 
 def _new(topic: Topic, replication: int) -> NewTopic:
-    return NewTopic(topic.name, topic.partitions, replication, topic_configs=configuration(topic))
+    configs = configuration(topic)
+    if replication > 1:  # one of the copies may be away, and no record is taken that fewer have
+        configs["min.insync.replicas"] = str(replication - 1)
+    return NewTopic(topic.name, topic.partitions, replication, topic_configs=configs)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -13,12 +14,19 @@ from tests.compose.deployment import LASTING, docker
 from tests.compose.running import deployed
 
 MEASURED = pytest.StashKey[list[tuple[str, str]]]()
+HERE = Path(__file__).parent
 LAST = ("test_kills", "test_ending")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have those run last that break things, and at the very end the one that stops all."""
-    items.sort(key=lambda item: max((place + 1 for place, name in enumerate(LAST) if name in item.nodeid), default=0))
+    """Have those run last that break things, and at the very end the one that stops all; then what others collected."""
+
+    def place(item: pytest.Item) -> int:
+        if not item.path.is_relative_to(HERE):
+            return len(LAST) + 1
+        return max((number + 1 for number, name in enumerate(LAST) if name in item.nodeid), default=0)
+
+    items.sort(key=place)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")

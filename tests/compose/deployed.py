@@ -60,9 +60,14 @@ class Deployed(Stack):
 
     async def write(self, login: Login, *records: Record) -> list[str]:
         """Write to the broker as one of its users; answers `WRITTEN`, or the name of the broker's error, for each."""
-        what = json.dumps({"user": login.username, "password": login.password, "records": records})
-        ran = await self.deployment.run("ops", "-c", PROBE, options=("--entrypoint", "python"), given=what)
-        return list(json.loads(ran.well()))
+        user = {"servers": login.servers, "user": login.username, "password": login.password}
+        return list(await self.inside(PROBE, {**user, "records": records}))
+
+    async def inside(self, program: str, told: object) -> Any:  # noqa: ANN401 - any JSON
+        """Run a program in the image `ops`; it is told something as JSON, and answers so."""
+        options = ("--no-deps", "--entrypoint", "python")
+        ran = await self.deployment.run("ops", "-c", program, options=options, given=json.dumps(told))
+        return json.loads(ran.well())
 
 
 def record(topic: str, event: CloudEvent | None = None) -> Record:

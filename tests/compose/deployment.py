@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.embedded.folder import LOOPBACK
+from tests.deploy.compose_file import BASE, file_of
 from tests.deploy.running import PROJECT, free_port
 
 OURS = ("catalogue", "registration", "notifications")
@@ -40,6 +41,7 @@ class Deployment:
     port: int = field(default_factory=free_port)
     secure_port: int = field(default_factory=free_port)
     settings: dict[str, str] = field(default_factory=dict)
+    overlays: tuple[str, ...] = ()
     timed: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -50,7 +52,8 @@ class Deployment:
     async def compose(self, *arguments: str, given: str | None = None) -> Ran:
         """Run `docker compose` with these arguments; `given` comes on its standard input."""
         settings = self.folder / ".env"
-        named = ("--env-file", str(settings)) if settings.exists() else ()
+        named = ["--env-file", str(settings)] if settings.exists() else []
+        named += [part for file in (BASE, *map(file_of, self.overlays)) for part in ("--file", file)]
         running = await asyncio.create_subprocess_exec(
             *("docker", "compose", *named, "--progress", "quiet", *arguments),
             cwd=PROJECT,
@@ -124,10 +127,13 @@ class Deployment:
         }
 
 
-async def docker(*arguments: str) -> Ran:
-    """Run the engine's own command."""
+async def docker(*arguments: str, given: str | None = None) -> Ran:
+    """Run the engine's own command; `given` comes on its standard input."""
     running = await asyncio.create_subprocess_exec(
-        *("docker", *arguments), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *("docker", *arguments),
+        stdin=asyncio.subprocess.PIPE if given is not None else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await running.communicate()
+    out, err = await running.communicate(None if given is None else given.encode())
     return Ran(running.returncode or 0, out.decode(), err.decode())

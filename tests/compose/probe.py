@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 async def tried(what: dict[str, Any]) -> list[str]:
     """Write each record as the user named; gives `written`, or the name of the broker's error."""
     producer = AIOKafkaProducer(
-        bootstrap_servers="kafka:9092",
+        bootstrap_servers=what["servers"],
         security_protocol="SASL_PLAINTEXT",
         sasl_mechanism="SCRAM-SHA-512",
         sasl_plain_username=what["user"],

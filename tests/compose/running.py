@@ -1,7 +1,7 @@
 """A whole deployment for as long as a block lasts: images, `init`, `up`, a token; and nothing left of it afterwards."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,19 +11,28 @@ from tests.system.running import client
 
 
 @asynccontextmanager
-async def deployed(folder: Path, project: str, **settings: str) -> AsyncIterator[Deployed]:
+async def deployed(
+    folder: Path,
+    project: str,
+    overlays: tuple[str, ...] = (),
+    bring: Callable[[Path], None] = lambda _: None,
+    parts: tuple[str, ...] = (),
+    **settings: str,
+) -> AsyncIterator[Deployed]:
     """Make a deployment in `folder` as the README's first hour does, and give it with a token of staff.
 
-    `settings` take the place of what is in its .env. Its images are those of the checkout; they stay.
+    `settings` take the place of what is in its .env; `bring` puts into the folder what the office brings itself; of
+    all services only `parts` are started, where some are named. The images are those of the checkout; they stay.
     """
-    deployment = Deployment(folder, project, settings={"CONVOCA_RATE_LIMIT": "off", **settings})
+    deployment = Deployment(folder, project, settings={"CONVOCA_RATE_LIMIT": "off", **settings}, overlays=overlays)
     deployment.settings["CONVOCA_HTTPS_PORT"] = str(deployment.secure_port)
     await deployment.timing("images built", "build")
     since = time.monotonic()
     (await deployment.run("init", "--url", deployment.url)).well()
     deployment.note("init", since)
+    bring(folder)
     try:
-        await deployment.timing("up, until all is healthy", "up", "--detach", "--wait")
+        await deployment.timing("up, until all is healthy", "up", "--detach", "--wait", *parts)
         async with client(deployment.url) as http:
             stack = Deployed(deployment.url, OUT_OF_REACH, http, folder, deployment=deployment)
             token = await stack.convoca("token", "create", "--scope", "staff", "--name", "journeys")

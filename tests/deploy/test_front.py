@@ -206,3 +206,18 @@ def test_a_service_that_is_gone_is_unavailable_for_a_while(short_lived: Front) -
 @pytest.mark.parametrize("short_lived", [False], indirect=True)
 def test_there_is_no_mailbox_where_there_is_no_mail_catcher(short_lived: Front) -> None:
     assert short_lived.asked("/mailbox")["port"] == short_lived.upstreams["catalogue"].server_port
+
+
+def test_of_two_of_a_service_the_one_that_is_there_answers(tmp_path: Path) -> None:
+    twin = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    thread = threading.Thread(target=twin.serve_forever)
+    thread.start()
+    both = f"127.0.0.1:{free_port()} 127.0.0.1:{twin.server_port}"
+    front = Front(tmp_path, CONVOCA_REGISTRATION_UPSTREAM=both, CONVOCA_PASSED_OVER="5s")
+    try:
+        assert {front.asked("/enrol/a")["port"] for _ in range(20)} == {twin.server_port}
+    finally:
+        front.close()
+        twin.shutdown()
+        twin.server_close()
+        thread.join()
