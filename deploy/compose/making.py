@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 GROUP = 10001
 """The group that reads secrets, where root may give them to one: nobody on the host is in it, every container is."""
 CATCHER = "smtp://mailpit:1025"
-SECRET, PRIVATE, PASSABLE = 0o640, 0o600, 0o750
+SECRET, PRIVATE, PASSABLE, SHARED = 0o640, 0o600, 0o750, 0o770
 HTTP, HTTPS, HTTP_HERE, HTTPS_HERE = 80, 443, 8000, 8443
 
 
@@ -49,10 +49,11 @@ def make(folder: Path, wishes: Wishes) -> list[Path]:
     for name, content in drawn(wishes.smtp_url or CATCHER).items():
         hand.write(draft / name, content, SECRET)
     made = [settings, secrets]
-    office, certificates = folder / "office.yaml", folder / "certificates"
-    if not certificates.exists():
-        hand.make_folder(certificates, PASSABLE)
-        made.append(certificates)
+    office = folder / "office.yaml"
+    for path, mode in ((folder / "certificates", PASSABLE), (folder / "backups", SHARED)):
+        if not path.exists():
+            hand.make_folder(path, mode)
+            made.append(path)
     if not office.exists():
         hand.write(office, _filled("office.yaml", {"office": json.dumps(wishes.office), "mail": wishes.mail}), SECRET)
         made.append(office)

@@ -15,7 +15,7 @@ from tests.compose.running import deployed
 
 MEASURED = pytest.StashKey[list[tuple[str, str]]]()
 HERE = Path(__file__).parent
-LAST = ("test_kills", "test_ending")
+LAST = ("test_kills", "test_restore", "test_ending")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

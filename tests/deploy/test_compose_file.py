@@ -36,10 +36,11 @@ KNOWN: dict[str, type[ServiceSettings]] = {
     "notifications": Settings,
 }
 OPERATORS = re.compile(
-    r"CONVOCA_(KAFKA_(SERVERS|SECURITY|REPLICATION|PUBLIC_SERVERS|PUBLIC_CA_FILE|ADMIN_USERNAME|ADMIN_PASSWORD_FILE)|REPLAY_DAYS|POSTGRES_ADMIN_URL_FILE"
-    r"|(CATALOGUE|REGISTRATION|NOTIFICATIONS)_(DATABASE_URL|KAFKA_PASSWORD)_FILE)"
+    r"CONVOCA_(KAFKA_(SERVERS|SECURITY|REPLICATION|PUBLIC_SERVERS|PUBLIC_CA_FILE|ADMIN_USERNAME|ADMIN_PASSWORD_FILE)"
+    r"|REPLAY_DAYS|POSTGRES_ADMIN_URL_FILE|PUBLIC_URL|SECRET_KEY_FILE|SMTP_URL(_FILE)?"
+    r"|(CATALOGUE|REGISTRATION|NOTIFICATIONS)_((DATABASE_URL|KAFKA_PASSWORD)_FILE|UPSTREAM))"
 )
-"""What deploy/cli/target.py reads."""
+"""What deploy/cli/target.py, `backup`, `restore` and `doctor` read."""
 
 
 def each_of(chosen: Callable[[str], bool]) -> pytest.MarkDecorator:
@@ -138,6 +139,7 @@ def test_what_is_published_and_what_reaches_out_is_named_here(overlay: str) -> N
     assert {name for name, each in file["services"].items() if reach_out & set(each.get("networks", []))} == {
         "caddy",
         "notifications",  # which hands mails to a relay
+        "ops",  # which asks the relay whether it answers
     } | REACHING_OUT.get(overlay, set())
 
 
