@@ -1,7 +1,9 @@
 """Our own streams and the groups that follow them, as whoever administers the broker sees them."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
+from concurrent.futures import Future
+from typing import Any
 
 from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -16,6 +18,7 @@ GROUPS = {service: tuple(each.name for each in FOLLOWERS[service].subscriptions)
 """The consumer groups of each service."""
 NOBODY = (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
 LOOK = 0.1
+GROUPS_ARE_KEPT_IN = "__consumer_offsets"
 STREAMS = tuple(topic.name for service in SERVICES for topic in OWN[service])
 
 
@@ -24,8 +27,14 @@ async def groups_at_work(settings: KafkaSettings) -> list[str]:
     names = [name for service in SERVICES for name in GROUPS[service]]
     admin = admin_client(settings)  # by its name, for a client that nobody holds gives up what it was asked
     asked = admin.describe_consumer_groups(names, request_timeout=SECONDS_TO_ANSWER)
-    # By its state, for of the embedded broker's members this client sees none.
-    return [name for name, future in asked.items() if (await answered(future)).state not in NOBODY]
+    no_group = await _codes_of_no_group(admin)
+    at_work = []
+    for name, future in asked.items():
+        # By its state, for of the embedded broker's members this client sees none.
+        described = await _unless(future, no_group)
+        if described is not None and described.state not in NOBODY:
+            at_work.append(name)
+    return at_work
 
 
 async def forget(settings: KafkaSettings) -> None:
@@ -35,12 +44,13 @@ async def forget(settings: KafkaSettings) -> None:
     """
     admin = admin_client(settings)
     names = [name for service in SERVICES for name in GROUPS[service]]
-    await _but(
-        admin.delete_consumer_groups(names, request_timeout=SECONDS_TO_ANSWER).values(), KafkaError.GROUP_ID_NOT_FOUND
-    )
+    no_group = await _codes_of_no_group(admin)
+    for future in admin.delete_consumer_groups(names, request_timeout=SECONDS_TO_ANSWER).values():
+        await _unless(future, no_group)
     if streams := await _there(admin):
         deleting = admin.delete_topics(streams, operation_timeout=SECONDS_TO_ANSWER, request_timeout=SECONDS_TO_ANSWER)
-        await _but(deleting.values(), KafkaError.UNKNOWN_TOPIC_OR_PART)
+        for future in deleting.values():
+            await _unless(future, {KafkaError.UNKNOWN_TOPIC_OR_PART})
     async with asyncio.timeout(SECONDS_TO_ANSWER):
         # A broker may answer before it is done, and the same names are to be made anew.
         while await _there(admin):  # noqa: ASYNC110 - nobody tells of it
@@ -48,16 +58,29 @@ async def forget(settings: KafkaSettings) -> None:
 
 
 async def _there(admin: AdminClient) -> list[str]:
-    known = await asyncio.to_thread(admin.list_topics, timeout=SECONDS_TO_ANSWER)
-    return [name for name in STREAMS if name in known.topics]
+    known = await _topics(admin)
+    return [name for name in STREAMS if name in known]
 
 
-async def _but(futures: Iterable[object], harmless: int) -> None:
-    """Wait for all; one that is not there needs no deleting."""
-    for future in futures:
-        try:
-            await answered(future)  # type: ignore[arg-type]  # the library says less than it gives
-        except Unavailable as error:
-            cause = error.__cause__
-            if not isinstance(cause, KafkaException) or cause.args[0].code() != harmless:
-                raise
+async def _topics(admin: AdminClient) -> Collection[str]:
+    return (await asyncio.to_thread(admin.list_topics, timeout=SECONDS_TO_ANSWER)).topics.keys()
+
+
+async def _codes_of_no_group(admin: AdminClient) -> set[int]:
+    """Give the errors by which the broker says that a group is not there.
+
+    Before the first one, Apache Kafka lacks the topic that it keeps groups in, and says that it does not coordinate.
+    """
+    never_any = GROUPS_ARE_KEPT_IN not in await _topics(admin)
+    return {KafkaError.GROUP_ID_NOT_FOUND} | ({KafkaError.NOT_COORDINATOR} if never_any else set())
+
+
+async def _unless(future: "Future[Any]", harmless: Collection[int]) -> Any:  # noqa: ANN401 - as `answered`
+    """Wait for an answer; None where the broker says one of these errors."""
+    try:
+        return await answered(future)
+    except Unavailable as error:
+        cause = error.__cause__
+        if isinstance(cause, KafkaException) and cause.args[0].code() in harmless:
+            return None
+        raise
