@@ -1,6 +1,7 @@
 """A deployment that has lost everything but its folder is brought back from a backup."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.waiting import eventually
 
 NEWEST = (Path(__file__).parent / "newest.py").read_text(encoding="utf-8")
 FILE = "/backups/first.convoca"
+LOST = re.compile(r"`convoca publisher remove (\S+) --service (\w+)`, and add it again: its password is lost")
 
 
 async def held(stack: Deployed) -> dict[str, list[str]]:
@@ -73,6 +75,14 @@ async def test_all_is_lost_and_all_comes_back(stack: Deployed) -> None:
     await stack.told(third, 1)
 
 
-async def test_the_doctor_finds_all_well(stack: Deployed) -> None:
+async def test_the_doctor_names_what_no_restore_brings_back_and_then_finds_all_well(stack: Deployed) -> None:
+    crm = await stack.let_in("registration")
+    ran = await stack.deployment.run("ops", "doctor")
+    lost = set(LOST.findall(ran.out))
+    assert (ran.code, ran.out.count("WRONG")) == (1 if lost else 0, len(lost)), ran.out
+    assert crm.name not in {name for name, _ in lost}
+    for name, service in lost:
+        (await stack.deployment.run("ops", "publisher", "remove", name, "--service", service)).well()
+        (await stack.deployment.run("ops", "publisher", "add", name, "--service", service)).well()
     ran = await stack.deployment.run("ops", "doctor")
     assert ran.code == 0, ran.out + ran.err
