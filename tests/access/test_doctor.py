@@ -33,16 +33,3 @@ async def test_a_user_or_a_right_that_is_missing_is_found(stack: GuardedStack, b
     for publisher, service in ((gone, "catalogue"), (bare, "registration")):
         await stack.convoca("publisher", "remove", publisher.name, "--service", service)
     assert [each["ok"] for each in (await rights(stack)).values()] == [True]
-
-
-async def test_its_administrator_alone_sees_who_may_what(stack: GuardedStack, broker: Guarded) -> None:
-    assert stack.naming["CONVOCA_KAFKA_SERVERS"] == broker.servers
-    poor = GuardedStack(stack.url, stack.bus, stack.http, stack.logs, naming=_as_catalogue(stack))
-    [finding] = (await rights(poor)).values()
-    assert "administrator" in finding["do"]
-
-
-def _as_catalogue(stack: GuardedStack) -> dict[str, str]:
-    password = stack.naming["CONVOCA_CATALOGUE_KAFKA_PASSWORD"]
-    own = {"CONVOCA_KAFKA_USERNAME": "catalogue", "CONVOCA_KAFKA_PASSWORD": password}
-    return {name: value for name, value in stack.naming.items() if "_KAFKA_ADMIN_" not in name} | own
