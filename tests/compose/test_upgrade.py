@@ -26,7 +26,7 @@ BESIDE = ("up", "--detach", "--wait", "--no-deps", "--no-recreate")
 GROUP = 4
 REQUESTS = "convoca_http_request_seconds_count"
 SERVED = {
-    "catalogue": REQUESTS + '{method="GET",route="/workshops/{slug}",status="200"}',
+    "catalogue": REQUESTS + '{method="GET",route="/workshops/{key}",status="200"}',
     "registration": REQUESTS + '{method="POST",route="/api/registration/enrolments",status="201"}',
     "notifications": "convoca_events_total",
 }
@@ -103,10 +103,13 @@ async def side_by_side(load: Load) -> None:
     both = {service: await containers_of(stack, service) for service in SERVICES}
     assert [len(versions) for versions in await images(stack)] == [2, 2, 2]
     began = await served(stack, both)
+    waited_for: list[str] = []
 
     async def each_has_served() -> bool:
         idle = [name for name, done in (await served(stack, both)).items() if done == began[name]]
-        print("has not served yet beside the other release:", *idle)  # noqa: T201 - pytest shows it where it fails
+        if idle != waited_for:
+            print("has not served yet beside the other release:", *idle)  # noqa: T201 - pytest shows it where it fails
+            waited_for[:] = idle
         return not idle
 
     await before_long(each_has_served, "each container of both releases to have served while both were there")
