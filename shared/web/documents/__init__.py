@@ -20,6 +20,7 @@ from shared.messaging.asyncapi import Described, document
 from shared.web.documents.endpoints import Endpoints
 from shared.web.documents.streams import Streams
 from shared.web.openapi import ABOUT, refuses
+from shared.web.pages import pages_of
 
 CODE = re.compile(r"`([^`]+)`")
 FRESH = {"Cache-Control": "public, max-age=300"}
@@ -92,8 +93,7 @@ def prose(words: str) -> Markup:
 
 
 def _shown(request: Request, template: str, service: str, **context: object) -> Response:
-    page: Response = request.app.state.pages.render(request, template, service=service, prose=prose, **context)
-    return page
+    return pages_of(request).render(request, template, service=service, prose=prose, **context)
 
 
 def _schemas(described: Described) -> Iterator[tuple[tuple[str, str], bytes]]:
