@@ -6,6 +6,7 @@ The pages are made of the documents alone: they load nothing from elsewhere, run
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -92,7 +93,7 @@ def prose(words: str) -> Markup:
     return Markup(CODE.sub(r"<code>\1</code>", str(escape(words))))  # noqa: S704 - escaped before anything is put in
 
 
-def _shown(request: Request, template: str, service: str, **context: object) -> Response:
+def _shown(request: Request, template: str, service: str, **context: Any) -> Response:  # noqa: ANN401 - a template's
     return pages_of(request).render(request, template, service=service, prose=prose, **context)
 
 
