@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-LOCK = 7_243_002
+LOCK = 7_243_007
 """The advisory lock that makes those who provide databases side by side wait for each other."""
 
 

@@ -1,6 +1,6 @@
 """What may go wrong by the caller's doing: kinds with stable slugs, which the web and the bus each map in one place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class Problem(Exception):  # noqa: N818 - the word of RFC 9457
@@ -52,3 +52,8 @@ class Malformed(Problem):
 
 class Unavailable(Problem):
     """Something that we stand on does not answer; the same request may be sent again in a while."""
+
+
+def wording(fault: Mapping[str, object]) -> str:
+    """Say what a validation of pydantic's found wrong, without the words that it puts before a message of ours."""
+    return str(fault["msg"]).removeprefix("Value error, ")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 import uvicorn
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pydantic import AnyHttpUrl
@@ -175,6 +175,12 @@ class Service:
 
     async def _relay_is_well(self) -> bool:
         return self.relay.well
+
+
+def service_of(request: Request) -> Service:
+    """Give the service whose app a request has come to."""
+    service: Service = request.app.state.service
+    return service
 
 
 def application(service: Service) -> FastAPI:

@@ -18,6 +18,8 @@ from pydantic import (
     ValidationError,
 )
 
+from shared.errors import wording
+
 PREFIX = "CONVOCA_"
 SHORTEST_KEY = 32
 REPLAY_DAYS = 30
@@ -108,25 +110,30 @@ class ServiceSettings(KafkaSettings):
         return load(cls, environment)
 
 
+def setting(name: str, environment: Mapping[str, str]) -> str | None:
+    """Read one setting, or else the file that `<name>_FILE` names; None where neither is told. Raises SettingsError."""
+    path = environment.get(f"{name}_FILE")
+    if name in environment or not path:
+        return environment.get(name)
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        message = f"{name}_FILE: {path} cannot be read ({error.strerror})"
+        raise SettingsError(message) from error
+    except UnicodeDecodeError as error:
+        message = f"{name}_FILE: {path} is not UTF-8"
+        raise SettingsError(message) from error
+
+
 def load(model: type[M], environment: Mapping[str, str]) -> M:
     """Make `model` of the settings that its fields name; raises SettingsError in one line."""
-    values: dict[str, str] = {}
-    for field in model.model_fields:
-        name = PREFIX + field.upper()
-        if name in environment:
-            values[field] = environment[name]
-        elif path := environment.get(f"{name}_FILE"):
-            try:
-                values[field] = Path(path).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                message = f"{name}_FILE: {path} cannot be read ({error.strerror})"
-                raise SettingsError(message) from error
+    told = {field: setting(PREFIX + field.upper(), environment) for field in model.model_fields}
     try:
-        return model.model_validate(values)
+        return model.model_validate({field: value for field, value in told.items() if value is not None})
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         name = PREFIX + str(fault["loc"][0]).upper()
-        message = f"{name}: {'is missing' if fault['type'] == 'missing' else fault['msg']}"
+        message = f"{name}: {'is missing' if fault['type'] == 'missing' else wording(fault)}"
         raise SettingsError(message) from error
 
 
@@ -134,5 +141,5 @@ def first_fault(error: Exception) -> str:
     """Say in one line where a validation first failed, without repeating the value."""
     if isinstance(error, ValidationError):
         fault = error.errors(include_url=False, include_input=False)[0]
-        return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+        return f"{'.'.join(map(str, fault['loc']))}: {wording(fault)}"
     return " ".join(str(error).split())

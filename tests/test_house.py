@@ -1,6 +1,7 @@
 """The house keeps its rules: what is imported is declared, and a domain knows nothing but Python."""
 
 import ast
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -32,8 +33,12 @@ def declared(room: str) -> set[str]:
     return {normal(line.strip()) for line in lines if line.strip() and not line.startswith("#")}
 
 
-def imported(folder: Path) -> Iterator[tuple[Path, str]]:
-    for path in sorted(folder.rglob("*.py")):
+def python_in(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def imported(room: str) -> Iterator[tuple[Path, str]]:
+    for path in python_in(room):
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
                 yield from ((path, alias.name.partition(".")[0]) for alias in node.names)
@@ -46,7 +51,7 @@ def test_what_a_room_imports_stands_in_its_requirements(room: str) -> None:
     allowed = set().union(*(declared(each) for each in ROOMS[room]))
     strangers = {
         f"{path.relative_to(ROOT)}: {module}"
-        for path, module in imported(ROOT / room)
+        for path, module in imported(room)
         if module not in sys.stdlib_module_names
         and module not in OWN
         and not allowed.intersection(map(normal, DISTRIBUTIONS.get(module, [])))
@@ -67,6 +72,14 @@ def test_a_domain_imports_python_and_itself_alone(service: str) -> None:
             for name in names:
                 own = name.startswith(f"services.{service}.domain")
                 assert own or name.partition(".")[0] in sys.stdlib_module_names, f"{path}: {name}"
+
+
+def test_no_two_advisory_locks_are_one() -> None:
+    """Services and what they share take theirs in the same database, where a number means one thing."""
+    code = [path.read_text(encoding="utf-8") for room in ("shared", "services", "deploy") for path in python_in(room)]
+    numbers = re.findall(r"^[A-Z_]+ = (7_243_\d{3})$", "\n".join(code), flags=re.MULTILINE)
+    assert len(numbers) > 1
+    assert sorted(numbers) == sorted(set(numbers))
 
 
 def test_every_test_is_run_by_make_test_or_by_one_that_needs_an_engine() -> None:

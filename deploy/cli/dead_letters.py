@@ -12,7 +12,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.cli.target import Target, target
-from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, Service, answer, group, say
+from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, Number, Service, answer, group, say
 from shared.messaging import dead_letter_desk as desk
 from shared.messaging.dead_letter_desk import LONGEST_LIST, STATES, Kept, State
 
@@ -37,7 +37,6 @@ class Wanted(StrEnum):
 
 
 WhichService = Annotated[Service, typer.Option("--service", help="The service that could not take them.")]
-Number = Annotated[int, typer.Argument(metavar="ID", min=1, help="Its number, as `list` shows it.")]
 InState = Annotated[Wanted, typer.Option("--state", help="Those that wait for a decision, or those that had one.")]
 After = Annotated[int, typer.Option("--cursor", metavar="ID", min=0, help="Only those after this one.")]
 Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=LONGEST_LIST, help="At most so many.")]

@@ -90,12 +90,15 @@ def _patient(where: Target, data: Path) -> Patient:
 
 
 def _asked(where: Target, told: _Told) -> dict[str, str]:
-    """Give where each service is asked: where the front door finds it, else through the front door."""
+    """Give where each service is asked: wherever the front door finds it, else through the front door."""
     asked = {}
     for service in SERVICES:
-        upstream = where.environment.get(f"{PREFIX}{service.upper()}_UPSTREAM")
-        if upstream or told.public_url:
-            asked[service] = _ready(f"http://{upstream}" if upstream else str(told.public_url), service)
+        upstreams = where.environment.get(f"{PREFIX}{service.upper()}_UPSTREAM", "").split()
+        for upstream in upstreams:
+            name = service if len(upstreams) == 1 else f"{service} at {upstream}"
+            asked[name] = _ready(f"http://{upstream}", service)
+        if not upstreams and told.public_url:
+            asked[service] = _ready(str(told.public_url), service)
     return asked
 
 

@@ -85,4 +85,6 @@ def init(
     Example: convoca init . --url https://convoca.example.org --smtp smtp+starttls://user:word@relay.example.org
     """
     made = make(folder, Wishes(url, tls.value, office, mail, smtp))
+    if smtp is None:
+        say(f"no relay is named: a mail catcher takes all mails and shows them to everybody at {url}/mailbox; see .env")
     say(f"made: {', '.join(path.name for path in made)}; read .env and office.yaml, then: docker compose up -d --wait")

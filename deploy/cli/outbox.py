@@ -9,13 +9,12 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from deploy.cli.target import target
-from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, Service, answer, group, say
+from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, Number, Service, answer, group, say
 from shared.messaging import refused
 from shared.messaging.refused import Refused
 
 app = group("outbox", "What the broker refused to take: look at it, have it sent again, put it away.")
 WhichService = Annotated[Service, typer.Option("--service", help="Whose messages.")]
-Number = Annotated[int, typer.Argument(metavar="ID", min=1, help="Its number, as `list` shows it.")]
 
 
 @app.command("list")

@@ -8,11 +8,10 @@ import typer
 
 from deploy.cli import outside
 from deploy.cli.target import Target, target
-from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, answer, fail, group, refuse, say
+from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, SystemName, answer, fail, group, refuse, say
 from shared.messaging.publishers import require_name
 
 app = group("publisher", "Outside systems that write.")
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits and hyphens.")]
 
 
 class Service(StrEnum):
@@ -24,7 +23,7 @@ class Service(StrEnum):
 
 @app.command()
 def add(
-    name: Name,
+    name: SystemName,
     service: Annotated[Service, typer.Option("--service", help="The service that takes its events.")],
     data: DataFolder = DEFAULT_FOLDER,
     as_json: Json = False,  # noqa: FBT002 - an option of a command
@@ -47,7 +46,7 @@ def add(
 
 @app.command()
 def remove(
-    name: Name,
+    name: SystemName,
     service: Annotated[
         Service | None, typer.Option("--service", help="The service that took its events; needed where several did.")
     ] = None,

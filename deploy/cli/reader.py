@@ -7,17 +7,16 @@ import typer
 
 from deploy.cli import outside
 from deploy.cli.target import target
-from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, answer, fail, group, say
+from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, SystemName, answer, fail, group, say
 from shared.messaging.publishers import require_name
 
 app = group("reader", "Outside systems that read.")
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits and hyphens.")]
 Topics = Annotated[list[str], typer.Option("--topic", metavar="T", help="A stream that it may read; may be repeated.")]
 
 
 @app.command()
 def add(
-    name: Name,
+    name: SystemName,
     topic: Topics,
     data: DataFolder = DEFAULT_FOLDER,
     as_json: Json = False,  # noqa: FBT002 - an option of a command
@@ -41,7 +40,7 @@ def add(
 
 
 @app.command()
-def remove(name: Name, data: DataFolder = DEFAULT_FOLDER) -> None:
+def remove(name: SystemName, data: DataFolder = DEFAULT_FOLDER) -> None:
     """Let an outside system read no more.
 
     Example: convoca reader remove city-website

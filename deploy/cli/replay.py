@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from deploy.cli import INTERRUPTED
 from deploy.cli.target import target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, Service, answer, fail, refuse, say
 from shared.events.topics import OWN, dead_letters
@@ -23,7 +24,6 @@ from shared.messaging.replay import Connection, Scope
 LOOK = 0.25
 SECONDS_WITHOUT_A_SENDER = 10.0
 """How long nobody may send before we say that the service does not run; one that begins anew takes a few."""
-INTERRUPTED = 130
 WhichService = Annotated[Service, typer.Option("--service", help="Whose messages.")]
 Since = Annotated[
     str | None,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, PositiveInt, SecretStr
 
 from deploy.embedded.folder import SERVICES, Folder, NoStack, Running
 from shared.database import Database, Transaction
-from shared.settings import PREFIX, REPLAY_DAYS, KafkaSettings, SettingsError, load
+from shared.settings import PREFIX, REPLAY_DAYS, KafkaSettings, SettingsError, load, setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Target:
         if self.embedded:
             return self.embedded.databases[service]
         name = f"{PREFIX}{service.upper()}_DATABASE_URL"
-        url = self._setting(name)
+        url = setting(name, self.environment)
         if url is None:
             message = f"{name}: is missing"
             raise SettingsError(message)
@@ -38,7 +38,7 @@ class Target:
 
     def postgres_admin(self) -> str | None:
         """Give the address by which databases and roles are made; None where somebody else makes them."""
-        return self._setting(f"{PREFIX}POSTGRES_ADMIN_URL")
+        return setting(f"{PREFIX}POSTGRES_ADMIN_URL", self.environment)
 
     def kafka_user(self, service: str) -> tuple[str, str | None]:
         """Name the broker's user as whom a service works, called like the service unless a setting says otherwise.
@@ -46,7 +46,9 @@ class Target:
         With it comes the password that the user is to have; None where somebody else looks after it.
         """
         prefix = f"{PREFIX}{service.upper()}_KAFKA"
-        return self._setting(f"{prefix}_USERNAME") or service, self._setting(f"{prefix}_PASSWORD")
+        return setting(f"{prefix}_USERNAME", self.environment) or service, setting(
+            f"{prefix}_PASSWORD", self.environment
+        )
 
     def kafka(self) -> KafkaSettings:
         """Give the broker, as whoever may administer it."""
@@ -77,14 +79,6 @@ class Target:
     def replay_horizon(self) -> timedelta:
         """Tell how far back a replay reaches, by the services' setting."""
         return timedelta(days=load(_Replays, self.environment).replay_days)
-
-    def _setting(self, name: str) -> str | None:
-        path = self.environment.get(f"{name}_FILE")
-        try:
-            return Path(path).read_text(encoding="utf-8").strip() if path else self.environment.get(name)
-        except OSError as error:
-            message = f"{name}_FILE: {path} cannot be read ({error.strerror})"
-            raise SettingsError(message) from error
 
     @asynccontextmanager
     async def transaction(self, service: str) -> AsyncIterator[Transaction]:

@@ -17,6 +17,8 @@ EarlyDataFolder = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="The folder of the embedded stack.", hidden=True)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+SystemName = Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits and hyphens.")]
+Number = Annotated[int, typer.Argument(metavar="ID", min=1, help="Its number, as `list` shows it.")]
 
 
 class Service(StrEnum):

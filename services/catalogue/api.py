@@ -27,9 +27,9 @@ from shared.database import Transaction
 from shared.errors import Invalid
 from shared.events.base import Language, Slug
 from shared.events.catalogue import Mode
-from shared.runtime import Service
+from shared.runtime import service_of
 from shared.web.openapi import Refusals, refuses
-from shared.web.pages import Pages
+from shared.web.pages import pages_of
 from shared.web.pagination import LARGEST_LIMIT, Instant, Page, Paged
 from shared.web.tokens import REFUSALS_TO_STAFF, Bearer, caller_of, require_staff
 
@@ -111,8 +111,7 @@ def bounds(request: Request, since: Bound | None, until: Bound | None) -> tuple[
 
 def transaction(request: Request) -> AbstractAsyncContextManager[Transaction]:
     """Open the transaction of a request."""
-    service: Service = request.app.state.service
-    return service.transaction()
+    return service_of(request).transaction()
 
 
 @router.get("/workshops", openapi_extra=FOR_ALL, responses=refuses(UNKNOWN_TOKEN))
@@ -135,9 +134,8 @@ async def list_workshops(
 )
 async def workshops_calendar(request: Request, criteria: Annotated[Criteria, Depends(_criteria)]) -> Response:
     """Give the programme as a calendar to subscribe to: what is public, from a month ago on unless said otherwise."""
-    service: Service = request.app.state.service
-    pages: Pages = request.app.state.pages
-    translator = pages.translator(request)
+    service = service_of(request)
+    translator = pages_of(request).translator(request)
     since = criteria.since or service.clock() - REMEMBERED
     public = replace(criteria, states=PUBLIC, since=since)
     async with transaction(request) as tx:

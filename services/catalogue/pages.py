@@ -14,10 +14,10 @@ from services.catalogue.domain import Enrolment, enrolment_at, period
 from services.catalogue.repository import PUBLIC, Criteria, Position
 from services.catalogue.schemas import WorkshopShown
 from services.catalogue.tables import Workshop
-from shared.runtime import Service
+from shared.runtime import service_of
 from shared.web.forms import Form
 from shared.web.i18n import N_
-from shared.web.pages import Pages
+from shared.web.pages import pages_of
 from shared.web.pagination import Instant, Paging
 
 router = APIRouter()
@@ -68,9 +68,9 @@ class Offer:
 async def front(request: Request) -> Response:
     """Say what this is, and what comes next."""
     criteria = Criteria(states=frozenset({"scheduled"}), since=_now(request))
-    async with _service(request).transaction() as tx:
+    async with service_of(request).transaction() as tx:
         rows = await operations.search(tx, criteria, None, NEXT)
-    return _pages(request).render(request, "front.html", offers=_offers(request, rows))
+    return pages_of(request).render(request, "front.html", offers=_offers(request, rows))
 
 
 @router.get("/workshops")
@@ -87,10 +87,10 @@ async def workshops(request: Request, cursor: str | None = None) -> Response:
         since,
         mode=mode if mode in {"in_person", "online"} else None,
     )
-    async with _service(request).transaction() as tx:
+    async with service_of(request).transaction() as tx:
         rows = await operations.search(tx, criteria, Position(*after) if after else None, paging.rows)
     shown, following = paging.cut(rows, lambda row: (row.starts_at, row.workshop_id))
-    return _pages(request).render(
+    return pages_of(request).render(
         request,
         "workshops.html",
         form=form,
@@ -103,12 +103,12 @@ async def workshops(request: Request, cursor: str | None = None) -> Response:
 @router.get("/workshops/{key}")
 async def workshop(request: Request, key: str) -> Response:
     """Show one workshop and how one gets in; an id leads to the address by name."""
-    async with _service(request).transaction() as tx:
+    async with service_of(request).transaction() as tx:
         row = await operations.workshop(tx, key, drafts=False)
         around = await operations.surroundings(tx, row)
     if key != row.slug:
         return RedirectResponse(f"/workshops/{row.slug}", status_code=308)
-    return _pages(request).render(
+    return pages_of(request).render(
         request,
         "workshop.html",
         offer=Offer.of(row, _now(request)),
@@ -125,7 +125,7 @@ def _since(request: Request, form: Form) -> tuple[datetime | None, Form]:
     try:
         day = date.fromisoformat(written)
     except ValueError:
-        said = _pages(request).translator(request).gettext(NO_DATE)
+        said = pages_of(request).translator(request).gettext(NO_DATE)
         return _now(request), Form(form.values, {"from": said})
     return period(day, None, ZoneInfo(request.app.state.office.timezone))[0], form
 
@@ -135,14 +135,4 @@ def _offers(request: Request, rows: Sequence[Workshop]) -> list[Offer]:
 
 
 def _now(request: Request) -> datetime:
-    return _service(request).clock()
-
-
-def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
-
-
-def _pages(request: Request) -> Pages:
-    pages: Pages = request.app.state.pages
-    return pages
+    return service_of(request).clock()

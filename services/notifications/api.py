@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 
 from services.notifications import schemas
 from services.notifications.operations.ledger import Filters, read_ledger
+from shared.runtime import service_of
 from shared.web.openapi import refuses
 from shared.web.pagination import Page, Paged
 from shared.web.tokens import REFUSALS_TO_STAFF, Staff
@@ -25,6 +26,6 @@ async def list_notices(
     state: schemas.NoticeState | None = None,
 ) -> Page[schemas.Notice]:
     """List notices, the newest first: for each what caused it, by which rule, to whom, and what became of it."""
-    async with request.app.state.service.transaction() as tx:
+    async with service_of(request).transaction() as tx:
         rows, following = await read_ledger(tx, Filters(event_id, person_id, workshop_id, state), paging)
         return Page(items=[schemas.Notice.model_validate(row) for row in rows], next=following)

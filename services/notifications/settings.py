@@ -1,6 +1,6 @@
 """What the environment says to this service."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -19,12 +19,18 @@ class SmtpServer:
     port: int
     scheme: str
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Read `smtp://`, `smtp+starttls://` or `smtps://` `user:password@host:port`; raises ValueError."""
+        """Read `smtp://`, `smtp+starttls://` or `smtps://` `user:password@host:port`.
+
+        Raises a ValueError that repeats nothing of it: where a password holds `#` or `?` as they are, the library takes
+        its beginning for the port.
+        """
         parts: SplitResult = urlsplit(url)
+        if parts.query or parts.fragment:
+            raise ValueError("is no address of a server: in a password write # as %23, ? as %3F, / as %2F, @ as %40")
         if parts.scheme not in PORTS or not parts.hostname or parts.path.strip("/"):
             raise ValueError("is no smtp://, smtp+starttls:// or smtps:// address of a server")
         return cls(

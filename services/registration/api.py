@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.security import APIKeyQuery
 
 from services.registration import operations
-from services.registration.desk import Desk
+from services.registration.desk import desk_of
 from services.registration.domain import Attendance
 from services.registration.operations import Keyed
 from services.registration.operations import Request as Asked
@@ -25,7 +25,7 @@ from services.registration.schemas import (
 from shared.errors import Forbidden, Invalid, Problem, Unauthorised
 from shared.events.registration import SeatCount
 from shared.observability import origin
-from shared.runtime import Service
+from shared.runtime import service_of
 from shared.web.openapi import Refusals, refuses
 from shared.web.pagination import LARGEST_LIMIT, Number, Page, Paged
 from shared.web.tokens import REFUSALS_TO_STAFF, Bearer, Staff, require_staff
@@ -72,7 +72,7 @@ async def holder(
     given = token or (bearer.credentials if bearer else None)
     if given is None:
         raise Unauthorised("no-token", "Send the token of the manage link, or one of staff.")
-    held = _desk(request).links.read(given)
+    held = desk_of(request).links.read(given)
     if held == enrolment_id:
         return "participant"
     if held is not None:
@@ -94,7 +94,7 @@ Holder = Annotated[str, Depends(holder)]
 )
 async def enrol(request: Request, body: EnrolmentRequest) -> Response:
     """Ask for a seat: the answer says whether it is confirmed, waits in the queue or awaits approval."""
-    desk = _desk(request)
+    desk = desk_of(request)
     await desk.rate_limit(request)
     outcome = await desk.enrol(Keyed(Asked(body.workshop_id, body, cause=origin()), _idempotency_key(request)))
     if isinstance(outcome, Problem):
@@ -106,14 +106,14 @@ async def enrol(request: Request, body: EnrolmentRequest) -> Response:
 @router.get("/enrolments/{enrolment_id}", responses=refuses(REFUSALS_TO_HOLDERS, UNKNOWN))
 async def enrolment(request: Request, enrolment_id: UUID, _: Holder) -> EnrolmentShown:
     """Show an enrolment, with how it came to be."""
-    async with _service(request).transaction() as tx:
+    async with service_of(request).transaction() as tx:
         return EnrolmentShown.of(await operations.life(tx, enrolment_id))
 
 
 @router.post("/enrolments/{enrolment_id}/withdraw", responses=refuses(REFUSALS_TO_HOLDERS, UNKNOWN, OTHER_STATE))
 async def withdraw(request: Request, enrolment_id: UUID, who: Holder) -> EnrolmentShown:
     """Give up a seat or a place in the queue; a seat that becomes free goes to the next who waits."""
-    async with _service(request).transaction() as tx:
+    async with service_of(request).transaction() as tx:
         await operations.withdraw(tx, enrolment_id, who)
         return EnrolmentShown.of(await operations.life(tx, enrolment_id))
 
@@ -127,7 +127,7 @@ async def approve(
 ) -> EnrolmentShown:
     """Give a pending enrolment its seat; 409 `no-seat-left` where there is none, unless it shall wait then."""
     when_full = (approval or Approval()).when_full
-    async with _service(request).transaction() as tx:
+    async with service_of(request).transaction() as tx:
         await operations.approve(tx, enrolment_id, f"staff:{staff.name}", when_full)
         return EnrolmentShown.of(await operations.life(tx, enrolment_id))
 
@@ -138,7 +138,7 @@ async def decline(
 ) -> EnrolmentShown:
     """Turn an enrolment away for good."""
     reason = declining.reason if declining else None
-    async with _service(request).transaction() as tx:
+    async with service_of(request).transaction() as tx:
         await operations.decline(tx, enrolment_id, f"staff:{staff.name}", reason)
         return EnrolmentShown.of(await operations.life(tx, enrolment_id))
 
@@ -160,7 +160,7 @@ async def taking_part(
     if _prefers_csv(accept):
         return Response(await _as_csv(request, workshop_id), media_type="text/csv; charset=utf-8")
     (after,) = paging.after(tuple[Number]) or (0,)
-    async with _service(request).transaction() as tx:
+    async with service_of(request).transaction() as tx:
         found = await operations.taking_part(tx, workshop_id, after, paging.rows)
     shown, following = paging.cut(found, lambda one: (one.enrolment.number,))
     page = Page[EnrolmentListed](items=[EnrolmentListed.of(one) for one in shown], next=following)
@@ -170,7 +170,7 @@ async def taking_part(
 @router.get("/workshops/{workshop_id}/seats", tags=["workshops"], responses=refuses(UNKNOWN_WORKSHOP))
 async def seats(request: Request, workshop_id: UUID) -> dict[Attendance, SeatCount]:
     """Tell how many seats there are and how many are taken, per way of attending."""
-    async with _service(request).transaction() as tx:
+    async with service_of(request).transaction() as tx:
         return await operations.seats_of(tx, workshop_id)
 
 
@@ -197,7 +197,7 @@ async def _as_csv(request: Request, workshop_id: UUID) -> str:
     table = csv.DictWriter(written, list(EnrolmentListed.model_fields))
     table.writeheader()
     after = 0
-    async with _service(request).transaction() as tx:
+    async with service_of(request).transaction() as tx:
         while found := await operations.taking_part(tx, workshop_id, after, LARGEST_LIMIT):
             for one in found:
                 row = EnrolmentListed.of(one).model_dump(mode="json")
@@ -208,13 +208,3 @@ async def _as_csv(request: Request, workshop_id: UUID) -> str:
 
 def _cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
-
-
-def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
-
-
-def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk

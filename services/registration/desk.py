@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from fastapi import Request
 from prometheus_client import Histogram
 
 from services.registration import operations
@@ -64,6 +65,12 @@ class Desk:
                 with contextlib.suppress(Overtaken):  # who overtook us has committed: that key is settled next time
                     async with self.service.transaction() as tx:
                         return await operations.enrol_once(tx, asked)
+
+
+def desk_of(request: Request) -> Desk:
+    """Give the desk of the process that a request has come to."""
+    desk: Desk = request.app.state.desk
+    return desk
 
 
 @contextlib.contextmanager

@@ -11,16 +11,16 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from services.registration import operations
-from services.registration.desk import Desk
+from services.registration.desk import desk_of
 from services.registration.operations import Keyed, Offer
 from services.registration.operations import Request as Asked
 from shared.errors import Conflict, Invalid, NotFound, Problem
 from shared.events.registration import EnrolmentForm, SeatCount
 from shared.observability import origin
-from shared.runtime import Service
+from shared.runtime import service_of
 from shared.web.forms import Form
 from shared.web.i18n import N_, Translator
-from shared.web.pages import Pages
+from shared.web.pages import pages_of
 from shared.web.words import word
 
 router = APIRouter()
@@ -34,33 +34,33 @@ NO_SUCH_LINK = N_("This link is not complete. Open it from the mail that we sent
 async def enrol_form(request: Request, slug: str) -> Response:
     """Show the form by which one enrols."""
     offer = await _offer(request, slug)
-    blank = {"person.language": _pages(request).language(request), "attendance": min(offer.fact.seats)}
+    blank = {"person.language": pages_of(request).language(request), "attendance": min(offer.fact.seats)}
     return _form(request, offer, Form.filled(blank))
 
 
 @router.post("/enrol/{slug}")
 async def enrol(request: Request, slug: str) -> Response:
     """Enrol; what is wrong is said beside its field, and a second click takes no second seat."""
-    await _desk(request).rate_limit(request)
+    await desk_of(request).rate_limit(request)
     offer = await _offer(request, slug)
     form = Form.read(await request.form())
     filled = _filled(form)
     if not isinstance(filled, EnrolmentForm) or "privacy" not in filled.accepts:
-        wrong = _said_what_is_wrong(form, filled, _pages(request).translator(request))
+        wrong = _said_what_is_wrong(form, filled, pages_of(request).translator(request))
         return _form(request, offer, wrong, status=422)
     key = f"page:{form.value('key')}" if KEY.fullmatch(form.value("key")) else None
-    outcome = await _desk(request).enrol(Keyed(Asked(offer.rules.workshop_id, filled, cause=origin()), key))
+    outcome = await desk_of(request).enrol(Keyed(Asked(offer.rules.workshop_id, filled, cause=origin()), key))
     match outcome:
         case Invalid(slug="idempotency-key-reused"):
             return _form(request, offer, form, refusal=outcome, status=409)
         case Invalid():  # the workshop was changed while the form was filled in
             changed = Invalid(NOT_THIS_WAY, [("attendance", NOT_THIS_WAY)])
-            return _form(request, offer, form.refused(changed, _pages(request).translator(request)), status=422)
+            return _form(request, offer, form.refused(changed, pages_of(request).translator(request)), status=422)
         case Conflict():
             return _form(request, await _offer(request, slug), form, refusal=outcome, status=409)
         case Problem():
             raise outcome
-    return RedirectResponse(f"{_desk(request).manage_path(outcome.enrolment_id)}?welcome=1", status_code=303)
+    return RedirectResponse(f"{desk_of(request).manage_path(outcome.enrolment_id)}?welcome=1", status_code=303)
 
 
 @router.get("/enrolments/{token}")
@@ -79,7 +79,7 @@ async def ask_to_withdraw(request: Request, token: str) -> Response:
 async def withdraw(request: Request, token: str) -> Response:
     """Withdraw, and show what became of it."""
     enrolment_id = _enrolment_of(request, token)
-    async with _service(request).transaction() as tx:
+    async with service_of(request).transaction() as tx:
         await operations.withdraw(tx, enrolment_id, "participant")
     return RedirectResponse(f"/enrolments/{token}", status_code=303)
 
@@ -108,13 +108,13 @@ def _said_what_is_wrong(form: Form, filled: EnrolmentForm | ValidationError, t: 
 def _form(request: Request, offer: Offer, form: Form, *, refusal: Problem | None = None, status: int = 200) -> Response:
     # A key for each time the form is shown: to send the same form twice is to ask once, to correct it is to ask anew.
     renewed = replace(form, values={name: texts for name, texts in form.values.items() if name != "key"})
-    return _pages(request).render(
+    return pages_of(request).render(
         request,
         "enrol.html",
         status=status,
         offer=offer,
         workshop=offer.fact,
-        ways=_ways(offer, _pages(request).translator(request)),
+        ways=_ways(offer, pages_of(request).translator(request)),
         form=renewed,
         refusal=refusal,
         key=secrets.token_urlsafe(16),
@@ -145,42 +145,27 @@ def _left(seats: SeatCount, approval: str, t: Translator) -> str:
 
 async def _shown(request: Request, token: str, template: str, **context: Any) -> Response:  # noqa: ANN401 - a template's
     enrolment_id = _enrolment_of(request, token)
-    async with _service(request).transaction() as tx:
+    async with service_of(request).transaction() as tx:
         part = await operations.part(tx, enrolment_id)
-    return _pages(request).render(
+    return pages_of(request).render(
         request,
         template,
         part=part,
         enrolment=part.life.enrolment,
         workshop=part.fact,
         home=f"/enrolments/{token}",
-        now=_service(request).clock(),
+        now=service_of(request).clock(),
         **context,
     )
 
 
 async def _offer(request: Request, slug: str) -> Offer:
-    async with _service(request).transaction() as tx:
+    async with service_of(request).transaction() as tx:
         return await operations.offer(tx, slug)
 
 
 def _enrolment_of(request: Request, token: str) -> UUID:
-    enrolment_id = _desk(request).links.read(token)
+    enrolment_id = desk_of(request).links.read(token)
     if enrolment_id is None:
         raise NotFound("unknown-link", NO_SUCH_LINK)
     return enrolment_id
-
-
-def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk
-
-
-def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
-
-
-def _pages(request: Request) -> Pages:
-    pages: Pages = request.app.state.pages
-    return pages

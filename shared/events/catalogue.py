@@ -190,7 +190,6 @@ class OutsideWorkshopCancelled(Event, type="workshop.cancelled"):
     reason: Localised | None = None
 
 
-OutsideWorkshopStated = OutsideWorkshopScheduled | OutsideWorkshopUpdated | OutsideWorkshopRescheduled
 OutsideWorkshopEvent = (
     OutsideWorkshopScheduled | OutsideWorkshopUpdated | OutsideWorkshopRescheduled | OutsideWorkshopCancelled
 )

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.exceptions import NackMessage
 from faststream.kafka import KafkaBroker
@@ -23,6 +23,7 @@ from shared.messaging import groups, header_names, lag
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Record
 from shared.messaging.kafka import answers, security
+from shared.messaging.patient import PatientConsumer
 from shared.observability import RETRIES, where
 from shared.settings import KafkaSettings
 
@@ -37,8 +38,6 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 3.0
 """Seconds; far below aiokafka's `max_poll_interval_ms`, so that who waits stays in the group."""
 
-MS_TO_POLL = 1000
-Batches = dict[TopicPartition, list["ConsumerRecord[Any, Any]"]]
 Subscriber = LogicSubscriber[Any]
 Records = tuple["ConsumerRecord[Any, Any]", ...]
 
@@ -69,7 +68,7 @@ class Bus:
         await broker.connect()
         config = broker.config.broker_config
         asked = config.builder.keywords  # type: ignore[attr-defined]
-        config.builder = functools.partial(_PatientConsumer, seconds_to_join=self._seconds_to_join, **asked)
+        config.builder = functools.partial(PatientConsumer, seconds_to_join=self._seconds_to_join, **asked)
         await asyncio.gather(*(self._keep(cast("Subscriber", each)) for each in broker.subscribers))
 
     async def stop(self) -> None:
@@ -94,7 +93,7 @@ class Bus:
                     await subscriber.start()
                 self._polling.add(name)
                 await asyncio.wait(subscriber.tasks, return_when=asyncio.FIRST_COMPLETED)
-                in_vain = isinstance(subscriber.consumer, _PatientConsumer) and subscriber.consumer.in_vain
+                in_vain = isinstance(subscriber.consumer, PatientConsumer) and subscriber.consumer.in_vain
             except Exception as error:  # noqa: BLE001 - whatever it was, the stream must be followed
                 in_vain = isinstance(error, TimeoutError)
                 log.warning("consumer-cannot-start", consumer=name, error=type(error).__name__, at=where(error))
@@ -150,47 +149,6 @@ def _connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer
         )
         subscriber(_handler(consumer))
     return broker
-
-
-class _PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """Waits until there is something to take, and ends where it cannot go on, so that it is made anew.
-
-    FastStream sleeps after an empty poll as long as it has polled, which makes either latency or idle work;
-    a poll that is never empty makes neither. After a failed poll it would ask the same consumer for ever, whose
-    coordination may have ended for good; an outage is no failed poll, for that aiokafka waits by itself.
-    Nor would anybody notice that its group does not come together any more, for then a poll is only empty.
-    """
-
-    def __init__(self, *topics: str, seconds_to_join: float, **asked: Any) -> None:  # noqa: ANN401 - aiokafka's
-        super().__init__(*topics, **asked)
-        self._seconds_to_join = seconds_to_join
-        self.in_vain = False
-        """Whether it ended because its group did not come together in all that time."""
-        self._assigned_at = 0.0
-
-    async def getmany(self, *partitions: TopicPartition, max_records: int | None = None, **_asked: object) -> Batches:
-        """Take what is there, or wait for it however long; raises ConsumerStoppedError at the end."""
-        batches: Batches = {}
-        self._assigned_at = time.monotonic()
-        try:
-            while not batches:
-                self._mind_the_group()
-                batches = await super().getmany(*partitions, timeout_ms=MS_TO_POLL, max_records=max_records)
-        except ConsumerStoppedError:
-            raise
-        except Exception as error:
-            log.warning("poll-failed", error=type(error).__name__, at=where(error))
-            raise ConsumerStoppedError from error
-        return batches
-
-    def _mind_the_group(self) -> None:
-        """End where the group has not come together for too long; that it gives this member nothing is no reason."""
-        subscription = self._subscription.subscription
-        if subscription is not None and subscription.assignment is not None:
-            self._assigned_at = time.monotonic()
-        elif time.monotonic() - self._assigned_at > self._seconds_to_join:
-            self.in_vain = True
-            raise ConsumerStoppedError
 
 
 def _handler(consumer: Consumer) -> Callable[[Sequence[Record]], Awaitable[None]]:

@@ -1,6 +1,7 @@
 """The bus's own tables, which every service's database has."""
 
-from alembic.operations import Operations
+from typing import TYPE_CHECKING
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -15,6 +16,9 @@ from sqlalchemy import (
     Text,
     text,
 )
+
+if TYPE_CHECKING:  # only migrations load it: a service would pay for it at each start, in time and in memory
+    from alembic.operations import Operations
 
 
 def attach(metadata: MetaData) -> None:
@@ -166,19 +170,19 @@ V3 = ("CREATE INDEX outbox_erased ON outbox (topic, key, id) WHERE payload IS NU
 """By this what a tombstone has erased is found, to be neither kept nor sent again."""
 
 
-def create_v1(op: Operations) -> None:
+def create_v1(op: "Operations") -> None:
     """Make the bus's tables, in a service's first migration."""
     for statement in V1:
         op.execute(statement)
 
 
-def create_v2(op: Operations) -> None:
+def create_v2(op: "Operations") -> None:
     """Add what the bus's second version has, in a later migration."""
     for statement in V2:
         op.execute(statement)
 
 
-def create_v3(op: Operations) -> None:
+def create_v3(op: "Operations") -> None:
     """Add what the bus's third version has, in a later migration."""
     for statement in V3:
         op.execute(statement)

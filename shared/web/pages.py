@@ -173,6 +173,12 @@ class Pages:
         return environment
 
 
+def pages_of(request: Request) -> Pages:
+    """Give the pages of the service that a request has come to."""
+    pages: Pages = request.app.state.pages
+    return pages
+
+
 class _Assets(StaticFiles):
     """Files that may be kept: their addresses change when they do."""
 

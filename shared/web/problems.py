@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.database import passes
-from shared.errors import Conflict, Forbidden, Invalid, Malformed, NotFound, Problem, Unauthorised, Unavailable
+from shared.errors import Conflict, Forbidden, Invalid, Malformed, NotFound, Problem, Unauthorised, Unavailable, wording
 from shared.observability import where
 from shared.web.addresses import RelativeRedirects
 from shared.web.entrance import Entrance
@@ -116,7 +116,7 @@ def answer_to(error: Exception) -> Answer:
 
 def faults(errors: Sequence[Any]) -> list[dict[str, str]]:
     """Write pydantic's errors as `{field, message}`, without repeating the values."""
-    found = [(field_name(_without_place(fault["loc"])), fault["msg"].removeprefix("Value error, ")) for fault in errors]
+    found = [(field_name(_without_place(fault["loc"])), wording(fault)) for fault in errors]
     # What both an endpoint and what it depends on read is found wrong twice.
     return [{"field": name, "message": message} for name, message in dict.fromkeys(found)]
 

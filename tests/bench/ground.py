@@ -5,9 +5,10 @@ import itertools
 import json
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import asyncpg
 import psutil
@@ -17,10 +18,19 @@ from deploy.embedded.folder import Folder, Secrets
 from deploy.embedded.processes import Child, Program, is_ready, listens
 from deploy.prepare import make_topics, plain_kafka
 from shared import migrations
+from tests import brokers
 from tests.bench import world
+from tests.deploy.running import free_port
 
+Broker = Literal["embedded", "kafka"]
 SERVICES = ("catalogue", "registration", "notifications")
 SECONDS_FOR_A_PROGRAM = 280
+OF_THE_EMBEDDED_BROKER = (
+    "CONVOCA_KAFKA_SESSION_SECONDS",
+    "CONVOCA_KAFKA_FETCH_WAIT_MS",
+    "CONVOCA_KAFKA_DROP_STUCK_GROUPS",
+)
+"""What `convoca up` tells the services because of its broker; on Apache Kafka they have the defaults."""
 _numbers = itertools.count(1)
 
 
@@ -32,6 +42,7 @@ class Site:
     secrets: Secrets
     addresses: programs.Addresses
     databases: Mapping[str, str]
+    broker: Broker
     children: list[Child] = field(default_factory=list)
 
     @property
@@ -45,7 +56,12 @@ class Site:
         addresses = programs.Addresses(self.addresses.front, ports)
         known = programs.services(addresses, self.folder, self.secrets, self.databases)
         program = next(each for each in known if each.name == service)
-        child = await self.start(replace(program, name=port or service))
+        told = {
+            name: value
+            for name, value in program.environment.items()
+            if self.broker == "embedded" or name not in OF_THE_EMBEDDED_BROKER
+        }
+        child = await self.start(replace(program, name=port or service, environment=told))
         await child.becomes_ready(lambda: is_ready(ports[service], f"/api/{service}/health/ready"))
         return child
 
@@ -65,6 +81,7 @@ class Ground:
     secrets: Secrets
     addresses: programs.Addresses
     superuser: str
+    broker: Broker
 
     async def prepare(self) -> None:
         """Make the databases of which each measurement gets copies: migrated, with the workshops in them."""
@@ -86,23 +103,42 @@ class Ground:
         ports = self.folder.ports([*programs.PORTS, "registration-2", "notifications-2"])
         addresses = programs.Addresses(0, {**ports, "postgres": self.addresses.ports["postgres"]})
         databases = {service: f"{self.superuser}/{service}_{number}" for service in SERVICES}
-        site = Site(self.folder, self.secrets, addresses, databases)
+        site = Site(self.folder, self.secrets, addresses, databases, self.broker)
         try:
-            broker = await site.start(programs.broker(addresses))
-            await broker.becomes_ready(lambda: listens(addresses.ports["broker"]))
-            await make_topics(plain_kafka(site.kafka), databases)
-            yield site
+            async with AsyncExitStack() as until_all_have_ended:
+                if self.broker == "kafka":
+                    await until_all_have_ended.enter_async_context(_kafka(addresses.ports["broker"]))
+                else:
+                    broker = await site.start(programs.broker(addresses))
+                    await broker.becomes_ready(lambda: listens(addresses.ports["broker"]))
+                try:
+                    await make_topics(plain_kafka(site.kafka), databases)
+                    yield site
+                finally:
+                    for child in reversed(site.children):
+                        await child.stop(asyncio.Event())
         finally:
-            for child in reversed(site.children):
-                await child.stop(asyncio.Event())
             for service in SERVICES:
                 await admin.execute(f"DROP DATABASE {service}_{number} WITH (FORCE)")
             await admin.close()
 
 
 @asynccontextmanager
-async def standing(root: Path) -> AsyncIterator[Ground]:
-    """Run PostgreSQL as the embedded stack does."""
+async def _kafka(port: int) -> AsyncIterator[None]:
+    """Run Apache Kafka in a container, at a port of the loopback."""
+    container = brokers.apache_kafka(port, free_port(), free_port())
+    await asyncio.to_thread(container.start)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(container.stop)
+
+
+@asynccontextmanager
+async def standing(root: Path, broker: Broker) -> AsyncIterator[Ground]:
+    """Run PostgreSQL as the embedded stack does; `broker` says which one each measurement gets."""
+    if broker == "kafka":
+        brokers.require_engine()
     folder = Folder(root)
     folder.lock()
     addresses = programs.Addresses(0, folder.ports(programs.PORTS))
@@ -116,7 +152,8 @@ async def standing(root: Path) -> AsyncIterator[Ground]:
     await child.start()
     try:
         await child.becomes_ready(cluster.accepts)
-        ground = Ground(folder, secrets, addresses, cluster.url("", postgres.SUPERUSER, secrets.superuser).rstrip("/"))
+        superuser = cluster.url("", postgres.SUPERUSER, secrets.superuser).rstrip("/")
+        ground = Ground(folder, secrets, addresses, superuser, broker)
         await ground.prepare()
         yield ground
     finally:

@@ -131,6 +131,7 @@ async def test_the_page_of_the_api_shows_every_endpoint_with_its_refusals(apps: 
         told = folds[each["operationId"]]
         assert path in told
         assert all(parameter["name"] in told for parameter in each.get("parameters", ()))
+        assert {scheme for way in each.get("security", ()) for scheme in way} <= set(told.split())
         for answer in each["responses"].values():
             problem = answer.get("content", {}).get(
                 "application/problem+json", {"schema": {"properties": {"type": {"enum": []}}}}

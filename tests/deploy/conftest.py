@@ -19,7 +19,7 @@ def catcher(tmp_path: Path) -> Iterator[Catcher]:
     running.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """Run `convoca up` for the tests that leave it running."""
     running = Up(tmp_path_factory.mktemp("stack"), free_port())

@@ -281,3 +281,14 @@ def test_a_command_that_is_told_half_says_what_is_missing(tmp_path: Path, monkey
     missing = {each["about"] for each in answer["findings"] if each["check"] == "settings"}
     services = {f"CONVOCA_{service.upper()}_DATABASE_URL" for service in SERVICES}
     assert missing == {*services, "CONVOCA_PUBLIC_URL", "CONVOCA_SMTP_URL", "CONVOCA_SECRET_KEY"}
+
+
+def test_each_of_several_processes_of_a_service_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    several = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    told = {"CONVOCA_KAFKA_SERVERS": f"127.0.0.1:{free_port()}", "CONVOCA_CATALOGUE_UPSTREAM": " ".join(several)}
+    for name, value in surroundings(**told).items():
+        monkeypatch.setenv(name, value)
+    _, out, _ = convoca_here(monkeypatch, "doctor", "--json", folder=tmp_path)
+    found = [each for each in json.loads(out)["findings"] if each["check"] == "service"]
+    assert [each["about"] for each in found] == [f"catalogue at {upstream}" for upstream in several]
+    assert all(f"http://{at}/" in each["says"] for at, each in zip(several, found, strict=True))

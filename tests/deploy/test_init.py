@@ -115,8 +115,22 @@ def test_the_front_door_is_set_for_the_address(
 
 def test_with_a_relay_there_is_no_mail_catcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     relay = "smtp+starttls://office:w%40rd@relay.example.org"
-    assert init(monkeypatch, str(tmp_path), "--smtp", relay)[0] == 0
+    code, _, err = init(monkeypatch, str(tmp_path), "--smtp", relay)
+    assert (code, "/mailbox" in err) == (0, False)
     assert not {"COMPOSE_PROFILES", "CONVOCA_MAILBOX_UPSTREAM"} & set(settings(tmp_path))
+    assert (tmp_path / "secrets" / "smtp_url").read_text(encoding="utf-8").strip() == relay
+
+
+def test_that_everybody_sees_the_mails_without_a_relay_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, _, err = init(monkeypatch, str(tmp_path), "--url", "https://c.example.org")
+    assert code == 0
+    assert "to everybody at https://c.example.org/mailbox" in err
+
+
+def test_a_relay_may_be_told_where_no_history_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    relay = "smtps://office:word@relay.example.org"
+    monkeypatch.setenv("CONVOCA_SMTP_URL", relay)
+    assert convoca_here(monkeypatch, "init", str(tmp_path))[0] == 0
     assert (tmp_path / "secrets" / "smtp_url").read_text(encoding="utf-8").strip() == relay
 
 

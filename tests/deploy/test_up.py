@@ -12,12 +12,10 @@ import psutil
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from shared.events.topics import OWN
 from tests.deploy.running import Up, alive, convoca, free_port, status, those_in, until
 
 KEYS = {"url", "kafka", "smtp", "pid", "processes", "databases"}
 PROCESSES = {"postgres", "broker", "front", "catalogue", "registration", "notifications"}
-ALL_TOPICS = {topic.name for topics in OWN.values() for topic in topics}
 
 
 def answers(url: str) -> bool:

@@ -1,7 +1,6 @@
 """What cannot be read or understood is kept byte for byte, staff hear of it, and nothing waits behind it."""
 
 import json
-from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -13,7 +12,6 @@ from tests.system.stack import Mail, Publisher, Stack
 from tests.system.streams import Headers, Record
 from tests.waiting import eventually
 
-Taken = Callable[[], Awaitable[bool]]
 UNREADABLE: tuple[bytes, bytes, Headers] = (
     b"\x00\xffkey",
     b'{"title": \xff\x00',

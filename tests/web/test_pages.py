@@ -26,7 +26,6 @@ PARTS = """
 {% endfor %}
 </ul>
 <dl class="facts">{% call parts.fact("Quan") %}{{ parts.when(start, end, "Europe/Copenhagen") }}{% endcall %}</dl>
-{{ parts.timeline([("Rebuda", t.day(on), "done"), ("Ara", "", "now")]) }}
 {{ parts.more("/workshops?cursor=x") }}
 {% endblock %}
 """

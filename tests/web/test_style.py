@@ -79,7 +79,7 @@ def test_every_class_that_is_announced_is_there() -> None:
 def test_every_class_in_the_templates_is_in_the_sheet() -> None:
     templates = "".join(path.read_text(encoding="utf-8") for path in (HERE / "templates").glob("*.html"))
     used = {name for names in re.findall(r'class="([^"{]*)', templates) for name in names.split()}
-    assert used - set(re.findall(r"\.([a-z][\w-]*)", CODE)) <= {"badge-", "notice-", "button-", "timeline-"}
+    assert used - set(re.findall(r"\.([a-z][\w-]*)", CODE)) <= {"badge-", "notice-", "button-"}
 
 
 def test_motion_and_schemes_follow_the_persons_wish() -> None:

@@ -14,7 +14,7 @@ from services.catalogue.imports.rows import GroupRow, Kind, Location, ProgrammeR
 from services.catalogue.imports.yaml_file import UnreadableFile
 from services.catalogue.tables import Group, Programme
 from shared.database import Database, Transaction
-from shared.errors import Invalid, Problem
+from shared.errors import Invalid, Problem, wording
 
 __all__ = ["RowOutcome", "UnreadableFile", "import_file"]
 
@@ -101,7 +101,7 @@ def _check(row: Row, twin: Row | None) -> Read | str:
         return _told(row, problem)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-        return row.told((each["loc"], each["msg"].removeprefix("Value error, ")) for each in found)
+        return row.told((each["loc"], wording(each)) for each in found)
 
 
 def _read_row(kind: Kind, data: dict[str, Any]) -> Read:

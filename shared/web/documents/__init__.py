@@ -6,6 +6,7 @@ The pages are made of the documents alone: they load nothing from elsewhere, run
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -20,6 +21,7 @@ from shared.messaging.asyncapi import Described, document
 from shared.web.documents.endpoints import Endpoints
 from shared.web.documents.streams import Streams
 from shared.web.openapi import ABOUT, refuses
+from shared.web.pages import pages_of
 
 CODE = re.compile(r"`([^`]+)`")
 FRESH = {"Cache-Control": "public, max-age=300"}
@@ -91,9 +93,8 @@ def prose(words: str) -> Markup:
     return Markup(CODE.sub(r"<code>\1</code>", str(escape(words))))  # noqa: S704 - escaped before anything is put in
 
 
-def _shown(request: Request, template: str, service: str, **context: object) -> Response:
-    page: Response = request.app.state.pages.render(request, template, service=service, prose=prose, **context)
-    return page
+def _shown(request: Request, template: str, service: str, **context: Any) -> Response:  # noqa: ANN401 - a template's
+    return pages_of(request).render(request, template, service=service, prose=prose, **context)
 
 
 def _schemas(described: Described) -> Iterator[tuple[tuple[str, str], bytes]]:

@@ -34,6 +34,7 @@ from tests.clock import HandClock
 from tests.conftest import MakeDatabase
 from tests.operations.notifications.smtp import Mailroom, mailroom
 
+NURIA = "nuria@example.org"
 LAIA = Staff(name="laia", email="laia@example.cat", language="en")
 CATALOGUES = Catalogues.load(Path(web.__file__).parent, SERVICE)
 
@@ -162,6 +163,16 @@ def enrolment(
 def step(before: EnrolmentFact, shape: type[EnrolmentFact], state: str) -> EnrolmentFact:
     """Take an enrolment a step further."""
     return shape(**(before.model_dump() | {"state": state}))
+
+
+async def enrolled(house: House, who: PersonRegistered | None = None, state: str = "confirmed") -> EnrolmentFact:
+    """Let somebody enrol in a meeting, all of it known."""
+    meeting, somebody = workshop(), who or person()
+    await house.tell(meeting)
+    await house.tell(somebody)
+    created = enrolment(somebody, meeting, state=state)
+    await house.tell(created)
+    return created
 
 
 @pytest_asyncio.fixture

@@ -10,6 +10,7 @@ from email.policy import default
 from functools import partial
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from icalendar import Calendar
 
 ACCEPTED = "250 accepted"
 HANGS_UP = "hangs up after taking it"
@@ -109,3 +110,11 @@ async def mailroom() -> AsyncIterator[Mailroom]:
         yield room
     finally:
         await room.close()
+
+
+def event_of(calendar: bytes | None) -> tuple[str, str, int, str]:
+    """Read a calendar as a mail program does: method, UID, SEQUENCE and start of its only event."""
+    assert calendar is not None
+    whole = Calendar.from_ical(calendar)
+    (event,) = whole.walk("VEVENT")
+    return str(whole["METHOD"]), str(event["UID"]), int(event.decoded("SEQUENCE")), event.decoded("DTSTART").isoformat()

@@ -1,48 +1,14 @@
-"""How what is owed is sent: once, in order, with patience, and honestly where it cannot be known."""
+"""How what is owed is sent: to whom, in which words, and with what patience."""
 
-import asyncio
-import random
-import sys
-from dataclasses import dataclass, field
 from datetime import timedelta
 
-import asyncpg
 import pytest
-from icalendar import Calendar
-from sqlalchemy.exc import DBAPIError
 
 from services.notifications import domain
-from services.notifications.clients import SmtpPost
 from services.notifications.domain import Rule
-from services.notifications.operations.send import take_due
-from services.notifications.sender import Sender
-from services.notifications.settings import SmtpServer
 from shared.events.catalogue import JoiningChanged, JoinLink, WorkshopRescheduled
-from shared.events.registration import EnrolmentFact, EnrolmentWithdrawn, PersonRegistered
-from tests.operations.notifications.conftest import CATALOGUES, House, enrolment, person, step, workshop
-from tests.operations.notifications.smtp import ACCEPTED, HANGS_UP
-from tests.waiting import eventually
-
-NURIA = "nuria@example.org"
-CHANCE = random.Random(7)  # noqa: S311 - the same turns in each run
-
-
-async def enrolled(house: House, who: PersonRegistered | None = None, state: str = "confirmed") -> EnrolmentFact:
-    """Let somebody enrol in a meeting, all of it known."""
-    meeting, somebody = workshop(), who or person()
-    await house.tell(meeting)
-    await house.tell(somebody)
-    created = enrolment(somebody, meeting, state=state)
-    await house.tell(created)
-    return created
-
-
-def event_of(calendar: bytes | None) -> tuple[str, str, int, str]:
-    """Read a calendar as a mail program does: method, UID, SEQUENCE and start of its only event."""
-    assert calendar is not None
-    whole = Calendar.from_ical(calendar)
-    (event,) = whole.walk("VEVENT")
-    return str(whole["METHOD"]), str(event["UID"]), int(event.decoded("SEQUENCE")), event.decoded("DTSTART").isoformat()
+from tests.operations.notifications.conftest import NURIA, House, enrolled, enrolment, person, workshop
+from tests.operations.notifications.smtp import ACCEPTED, event_of
 
 
 async def test_who_has_a_place_is_told_in_their_language_with_a_calendar_entry(house: House) -> None:
@@ -185,174 +151,6 @@ async def test_without_a_server_nothing_is_lost_and_nothing_is_in_doubt(house: H
     assert (notice.state, len(house.room.received)) == ("sent", 1)
 
 
-async def test_a_server_that_hangs_up_after_taking_a_mail_gets_it_once_more_and_it_ends_as_uncertain(
-    house: House,
-) -> None:
-    await enrolled(house)
-    house.room.to_content = [HANGS_UP]
-    await house.send()
-
-    for _ in range(3):
-        house.clock.forward(timedelta(hours=1))
-        await house.send()
-
-    (notice,) = await house.notices(rule=Rule.CONFIRMED)
-    assert notice.state == "uncertain"
-    first, second = house.room.to(NURIA)
-    assert first.message["Message-ID"] == second.message["Message-ID"]
-
-
-async def test_who_hangs_up_twice_is_not_tried_a_third_time(house: House) -> None:
-    await enrolled(house)
-    house.room.to_content = [HANGS_UP, HANGS_UP]
-
-    for _ in range(4):
-        await house.send()
-        house.clock.forward(timedelta(hours=1))
-
-    (notice,) = await house.notices(rule=Rule.CONFIRMED)
-    assert (notice.state, len(house.room.to(NURIA))) == ("uncertain", 2)
-
-
-async def test_a_process_killed_between_acceptance_and_mark_leaves_one_more_mail_and_an_honest_word(
-    house: House,
-) -> None:
-    await enrolled(house)
-    url = house.database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.operations.notifications.dies", url, str(house.room.port)
-    )
-    assert await process.wait() == -9
-    (notice,) = await house.notices(rule=Rule.CONFIRMED)
-    assert (notice.state, notice.claim is None) == ("owed", False)
-
-    await house.send()
-    await house.send()
-
-    (notice,) = await house.notices(rule=Rule.CONFIRMED)
-    assert (notice.state, notice.reason) == ("uncertain", "interrupted")
-    first, second = house.room.to(NURIA)
-    assert first.message["Message-ID"] == second.message["Message-ID"]
-
-
-@dataclass
-class SlowPost:
-    """Takes mails, but is slow to say so."""
-
-    post: SmtpPost
-    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
-    took: int = 0
-
-    async def hand_over(self, sender: str, recipient: str, content: bytes) -> None:
-        """Take it, and return when it may."""
-        await self.post.hand_over(sender, recipient, content)
-        self.took += 1
-        await self.may_answer.wait()
-
-    async def close(self) -> None:
-        """Let go."""
-        await self.post.close()
-
-    async def has_taken(self) -> bool:
-        """Tell whether a mail is on its way."""
-        return self.took > 0
-
-
-def slow(house: House) -> SlowPost:
-    return SlowPost(SmtpPost(SmtpServer("127.0.0.1", house.room.port, "smtp")))
-
-
-@dataclass
-class UnevenPost:
-    """Takes mails as fast or as slowly as the database takes a statement, as chance will have it; keeps count."""
-
-    taken: list[bytes] = field(default_factory=list)
-
-    async def hand_over(self, _sender: str, _recipient: str, content: bytes) -> None:
-        """Take it."""
-        await asyncio.sleep(CHANCE.random() * 0.01)
-        self.taken.append(content)
-
-    async def close(self) -> None:
-        """Let go."""
-
-
-async def test_what_comes_back_while_the_sender_looks_for_lost_work_is_not_sent_again(house: House) -> None:
-    for number in range(60):
-        await enrolled(house, person(f"Núria {number}", email=f"nuria{number}@example.org"))
-    post = UnevenPost()
-    sender = Sender(house.database, house.clock, post, house.paper, CATALOGUES, house.woken, recover_every=0)
-    running = asyncio.create_task(sender.run())
-
-    async def all_sent() -> bool:
-        return not await house.notices(rule=Rule.CONFIRMED, state="owed")
-
-    await eventually(all_sent, "all mails to be sent")
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    assert len(post.taken) == len(set(post.taken)) == 60
-
-
-async def test_what_a_living_sender_has_in_hand_is_left_to_it(house: House) -> None:
-    await enrolled(house)
-    post = slow(house)
-    first = asyncio.create_task(house.sender_by(post).drain())
-    await eventually(post.has_taken, "a mail on its way")
-
-    await house.send()
-    post.may_answer.set()
-    await first
-
-    (notice,) = await house.notices(rule=Rule.CONFIRMED)
-    assert (notice.state, len(house.room.received)) == ("sent", 1)
-
-
-async def test_a_cancellation_never_overtakes_the_invitation(house: House) -> None:
-    created = await enrolled(house)
-    post = slow(house)
-    first = asyncio.create_task(house.sender_by(post).drain())
-    await eventually(post.has_taken, "the invitation on its way")
-    await house.tell(step(created, EnrolmentWithdrawn, "withdrawn"))
-
-    await house.send()
-    assert [mail.rule for mail in house.room.to(NURIA)] == [Rule.CONFIRMED]
-    post.may_answer.set()
-    await first
-    await house.send()
-
-    request, cancel = (event_of(mail.calendar()) for mail in house.room.to(NURIA))
-    assert (request[0], cancel[0]) == ("REQUEST", "CANCEL")
-    assert request[1] == cancel[1]
-    assert (request[2], cancel[2]) == (0, 1)
-
-
-async def test_who_was_never_invited_is_sent_no_cancellation_for_the_calendar(house: House) -> None:
-    created = await enrolled(house)
-    await house.tell(step(created, EnrolmentWithdrawn, "withdrawn"))
-
-    await house.send()
-
-    (mail,) = house.room.to(NURIA)
-    assert (mail.rule, mail.calendar()) == (Rule.WITHDRAWN, None)
-
-
-async def test_a_new_date_brings_the_calendar_entry_up_to_date_under_its_old_name(house: House) -> None:
-    created = await enrolled(house)
-    await house.send()
-    before = event_of(house.room.received[0].calendar())
-    starts_at = house.clock.now + timedelta(days=60)
-
-    await house.tell(workshop(WorkshopRescheduled, workshop_id=created.workshop_id, starts_at=starts_at))
-    await house.send()
-    await house.tell(workshop(WorkshopRescheduled, workshop_id=created.workshop_id, starts_at=starts_at))
-    await house.send()
-
-    moved, again = (event_of(mail.calendar()) for mail in house.room.received[1:])
-    assert moved[:3] == ("REQUEST", before[1], 1)
-    assert again == moved, "what did not change does not raise SEQUENCE"
-    assert "Abans:" in house.room.received[1].text
-
-
 async def test_only_who_has_a_place_is_told_how_to_join(house: House) -> None:
     meeting = workshop()
     link = JoinLink(number=1, join_url="https://meet.example.eu/small-giants")
@@ -379,49 +177,6 @@ async def test_nobody_is_told_of_what_is_over(house: House) -> None:
     assert house.room.to(NURIA) == []
 
 
-async def test_two_senders_side_by_side_send_each_mail_once_over_few_connections(house: House) -> None:
-    meeting = workshop()
-    people = [person(f"Person{number}") for number in range(60)]
-    await house.tell(meeting)
-    await house.tell(*people)
-    await house.tell(*(enrolment(each, meeting) for each in people))
-
-    await asyncio.gather(house.send(), house.send())
-
-    assert sorted(mail.recipient for mail in house.room.received) == sorted(each.email for each in people)
-    assert house.room.connections <= 16
-
-
-async def test_a_sender_that_is_stopped_finishes_what_it_has_in_hand(house: House) -> None:
-    await enrolled(house)
-    post = slow(house)
-    running = asyncio.create_task(house.sender_by(post).run())
-    await eventually(post.has_taken, "a mail on its way")
-
-    running.cancel()
-    await asyncio.sleep(0)
-    post.may_answer.set()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-
-    (notice,) = await house.notices(rule=Rule.CONFIRMED)
-    assert notice.state == "sent"
-
-
-async def test_a_running_sender_sends_as_soon_as_something_is_owed(house: House) -> None:
-    running = asyncio.create_task(house.sender().run())
-    await enrolled(house)
-
-    async def marked() -> bool:
-        return bool(await house.notices(rule=Rule.CONFIRMED, state="sent"))
-
-    await eventually(marked, "a mail that is sent and marked")
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-
-    assert len(house.room.to(NURIA)) == 1
-
-
 async def test_a_refused_recipient_does_not_spoil_the_connection_for_the_next(house: House) -> None:
     for name in ("Núria Camps", "Pau Riba", "Marta Soler"):
         await enrolled(house, person(name))
@@ -429,40 +184,3 @@ async def test_a_refused_recipient_does_not_spoil_the_connection_for_the_next(ho
         await house.send()
 
     assert [mail.recipient for mail in house.room.received] == [NURIA, "marta@example.org"]
-
-
-async def test_a_database_that_goes_away_while_a_mail_is_on_its_way_leaves_nothing_in_doubt(house: House) -> None:
-    await enrolled(house)
-    post = slow(house)
-    sender = house.sender_by(post)
-    running = asyncio.create_task(sender.run())
-    await eventually(post.has_taken, "a mail on its way")
-    admin = await asyncpg.connect(
-        house.database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    )
-    await admin.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
-    await admin.close()
-    post.may_answer.set()
-    with pytest.raises(DBAPIError):
-        await running
-
-    await sender.drain()
-
-    (notice,) = await house.notices(rule=Rule.CONFIRMED)
-    assert (notice.state, notice.attempts, len(house.room.to(NURIA))) == ("sent", 1, 1)
-
-
-async def test_what_a_sender_claimed_without_hearing_so_is_sent_without_doubt(house: House) -> None:
-    """A commit may succeed though its answer is lost: the claim stands, and no mail has gone."""
-    await enrolled(house)
-    sender = house.sender()
-    async with house.database.transaction(house.clock()) as tx:
-        assert await take_due(tx, sender.claim, 1, {})
-
-    await sender.drain()
-
-    (notice,) = await house.notices(rule=Rule.CONFIRMED)
-    assert (notice.state, notice.attempts, len(house.room.to(NURIA))) == ("sent", 1, 1)
