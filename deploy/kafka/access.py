@@ -1,5 +1,6 @@
 """Users and what they may do, made on the broker; on one that asks nobody who they are there is nothing to make."""
 
+import asyncio
 import secrets
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
@@ -18,16 +19,19 @@ from confluent_kafka.admin import (
     UserScramCredentialDeletion,
     UserScramCredentialUpsertion,
 )
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from deploy.kafka.admin import SECONDS_TO_ANSWER, Refused, admin_client
 from deploy.kafka.admin import answered as _answered
 from deploy.kafka.rights import Right
-from shared.messaging.kafka import MECHANISM
+from shared.errors import Unavailable
+from shared.messaging.kafka import MECHANISM, answers
 from shared.settings import KafkaSettings
 
 ITERATIONS = 8192
 """Of the hash that the broker keeps of a password; ours are drawn, so that more would protect nothing."""
+
+SECONDS_BETWEEN_LOGINS = 0.1
 
 
 class Login(BaseModel):
@@ -105,6 +109,7 @@ class Guarded:
     """A broker that knows its users by SCRAM-SHA-512, and lets each do what an ACL grants."""
 
     def __init__(self, settings: KafkaSettings, told: KafkaSettings) -> None:
+        self._settings = settings
         self._told = told
         self._admin = admin_client(settings)
         self._may_look = False
@@ -123,6 +128,7 @@ class Guarded:
         await self._delete_rights(user)  # what an attempt that broke off has left
         password = secrets.token_urlsafe(32)
         await self.allow(user, rights, password)
+        await self._takes_in(user, password)
         return _login(self._told).model_copy(update={"mechanism": MECHANISM, "username": user, "password": password})
 
     async def allow(self, user: str, rights: Sequence[Right], password: str | None = None) -> None:
@@ -159,6 +165,17 @@ class Guarded:
             message = "the broker does not let this user see what users there are, and what each may do"
             raise Refused(slug, message)
         self._may_look = True
+
+    async def _takes_in(self, user: str, password: str) -> None:
+        """Wait until the broker lets somebody log in: it says that they are made before it knows them."""
+        own = {"kafka_username": user, "kafka_password": SecretStr(password)}
+        try:
+            async with asyncio.timeout(SECONDS_TO_ANSWER):
+                while not await answers(self._settings.model_copy(update=own), SECONDS_TO_ANSWER):  # noqa: ASYNC110
+                    await asyncio.sleep(SECONDS_BETWEEN_LOGINS)
+        except TimeoutError as error:
+            slug, message = "broker", f"{user} was made, and the broker does not let them log in"
+            raise Unavailable(slug, message) from error
 
     async def _alter(self, alteration: UserScramCredentialAlteration) -> None:
         altered = self._admin.alter_user_scram_credentials([alteration], request_timeout=SECONDS_TO_ANSWER)
