@@ -29,11 +29,10 @@ demo: setup ## the whole story on real parts, live; ARGS=--once ends by itself
 test: setup ## every suite that needs no container engine, on PostgreSQL and a Kafka-protocol broker from wheels
 	$(BIN)/pytest $(ARGS)
 
-# Groups are dropped on the embedded broker alone; what a backup keeps of Apache Kafka is asked by tests/compose/test_restore.py.
 test-kafka: setup ## transport, journeys, chaos and access on Apache Kafka and PostgreSQL in containers (needs an engine)
-	$(BIN)/pytest --parts=containers $(addprefix --ignore=tests/transport/,test_groups.py test_backup.py) tests/access tests/transport tests/chaos tests/system $(ARGS)
+	$(BIN)/pytest --parts=containers tests/access tests/transport tests/chaos tests/system $(ARGS)
 
-test-compose: setup ## the deployment by docker-compose.yml and each overlay: built, used, killed (needs an engine)
+test-compose: setup ## the deployment by docker-compose.yml and each overlay: built, used, upgraded, killed (needs an engine)
 	$(BIN)/pytest tests/compose tests/overlays $(ARGS)
 
 chaos: setup ## a storm of faults and its account; SEED=7 or 1..20, SEEDS=20, SECONDS=15, PARTS=embedded or containers

@@ -46,8 +46,8 @@ class CloudEvent(BaseModel):
 async def publish(kafka: KafkaSettings, topic: str, events: Sequence[CloudEvent]) -> None:
     """Send events in their order, each keyed by its subject; returns when the broker has all."""
     producer = AIOKafkaProducer(**connection(kafka), client_id="convoca-command")
-    await producer.start()
     try:
+        await producer.start()
         sent = [
             await producer.send(
                 topic,
@@ -74,8 +74,8 @@ async def records(kafka: KafkaSettings, topic: str | None, *, whole: bool) -> As
         auto_offset_reset="earliest" if whole else "latest",
         metadata_max_age_ms=1_000,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         if topic is not None:
             _require(topic, await consumer.topics())
         consumer.subscribe(pattern=f"^{topic.replace('.', '[.]')}$" if topic else EVERY)

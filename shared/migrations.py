@@ -16,11 +16,11 @@ LOCK = 7_243_001
 """The advisory lock that makes migrations side by side wait for each other."""
 
 
-def upgrade(service: str, database_url: str) -> None:
-    """Bring the database of `service` to the newest schema; harmless when it is there already."""
+def upgrade(service: str, database_url: str, revision: str = "head") -> None:
+    """Bring the database of `service` to the newest schema, or to an older one; harmless when it is there already."""
     config = _config(service)
     config.attributes["url"] = database_url
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def revisions(service: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from confluent_kafka.admin import (
 )
 from pydantic import BaseModel, ConfigDict
 
-from deploy.kafka.admin import SECONDS_TO_ANSWER, admin_client
+from deploy.kafka.admin import SECONDS_TO_ANSWER, Refused, admin_client
 from deploy.kafka.admin import answered as _answered
 from deploy.kafka.rights import Right
 from shared.messaging.kafka import MECHANISM
@@ -107,9 +107,11 @@ class Guarded:
     def __init__(self, settings: KafkaSettings, told: KafkaSettings) -> None:
         self._told = told
         self._admin = admin_client(settings)
+        self._may_look = False
 
     async def knows(self, user: str) -> bool:
         """Tell whether there is such a user."""
+        await self._require_to_look()
         asked = self._admin.describe_user_scram_credentials(request_timeout=SECONDS_TO_ANSWER)
         if isinstance(asked, dict):  # it is one where users are named; one who is not known would then be an error
             message = "all users were asked for"
@@ -133,6 +135,7 @@ class Guarded:
 
     async def lacks(self, user: str, rights: Sequence[Right]) -> list[Right]:
         """Tell which of these rights no rule of the user's own grants, from any host."""
+        await self._require_to_look()
         asked = self._admin.describe_acls(_all_of(user), request_timeout=SECONDS_TO_ANSWER)
         granted = {_seen(each) for each in await _answered(asked)}
         return [right for right in rights if _seen(_binding(user, right)) not in granted]
@@ -144,6 +147,18 @@ class Guarded:
         if known:
             await self._alter(UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_512))
         return known
+
+    async def _require_to_look(self) -> None:
+        """Raise Refused for who may not look."""
+        # Asked by itself: refused the rules, the library gives none; refused the users, it ends the whole process.
+        if self._may_look:
+            return
+        asked = self._admin.describe_cluster(include_authorized_operations=True, request_timeout=SECONDS_TO_ANSWER)
+        if AclOperation.DESCRIBE not in ((await _answered(asked)).authorized_operations or ()):
+            slug = "broker"
+            message = "the broker does not let this user see what users there are, and what each may do"
+            raise Refused(slug, message)
+        self._may_look = True
 
     async def _alter(self, alteration: UserScramCredentialAlteration) -> None:
         altered = self._admin.alter_user_scram_credentials([alteration], request_timeout=SECONDS_TO_ANSWER)

@@ -1,14 +1,12 @@
 """Our own streams and the groups that follow them, as whoever administers the broker sees them."""
 
 import asyncio
-from collections.abc import Collection
-from concurrent.futures import Future
-from typing import Any
+from functools import partial
 
-from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
+from confluent_kafka import ConsumerGroupState, KafkaError
 from confluent_kafka.admin import AdminClient
 
-from deploy.kafka.admin import SECONDS_TO_ANSWER, admin_client, answered
+from deploy.kafka.admin import SECONDS_TO_ANSWER, admin_client, answered, answered_of_groups, code_of, topics_of
 from deploy.kafka.services import FOLLOWERS
 from shared.errors import Unavailable
 from shared.events.topics import OWN, SERVICES
@@ -26,15 +24,10 @@ async def groups_at_work(settings: KafkaSettings) -> list[str]:
     """Name those of our services' groups in which somebody is; raises Unavailable."""
     names = [name for service in SERVICES for name in GROUPS[service]]
     admin = admin_client(settings)  # by its name, for a client that nobody holds gives up what it was asked
-    asked = admin.describe_consumer_groups(names, request_timeout=SECONDS_TO_ANSWER)
-    no_group = await _codes_of_no_group(admin)
-    at_work = []
-    for name, future in asked.items():
-        # By its state, for of the embedded broker's members this client sees none.
-        described = await _unless(future, no_group)
-        if described is not None and described.state not in NOBODY:
-            at_work.append(name)
-    return at_work
+    ask = partial(admin.describe_consumer_groups, request_timeout=SECONDS_TO_ANSWER)
+    described = await answered_of_groups(ask, names, await _codes_of_no_group(admin))
+    # By its state, for of the embedded broker's members this client sees none.
+    return [name for name in names if name in described and described[name].state not in NOBODY]
 
 
 async def forget(settings: KafkaSettings) -> None:
@@ -44,13 +37,16 @@ async def forget(settings: KafkaSettings) -> None:
     """
     admin = admin_client(settings)
     names = [name for service in SERVICES for name in GROUPS[service]]
-    no_group = await _codes_of_no_group(admin)
-    for future in admin.delete_consumer_groups(names, request_timeout=SECONDS_TO_ANSWER).values():
-        await _unless(future, no_group)
+    ask = partial(admin.delete_consumer_groups, request_timeout=SECONDS_TO_ANSWER)
+    await answered_of_groups(ask, names, await _codes_of_no_group(admin))
     if streams := await _there(admin):
         deleting = admin.delete_topics(streams, operation_timeout=SECONDS_TO_ANSWER, request_timeout=SECONDS_TO_ANSWER)
         for future in deleting.values():
-            await _unless(future, {KafkaError.UNKNOWN_TOPIC_OR_PART})
+            try:
+                await answered(future)
+            except Unavailable as error:
+                if code_of(error) != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise
     async with asyncio.timeout(SECONDS_TO_ANSWER):
         # A broker may answer before it is done, and the same names are to be made anew.
         while await _there(admin):  # noqa: ASYNC110 - nobody tells of it
@@ -58,12 +54,8 @@ async def forget(settings: KafkaSettings) -> None:
 
 
 async def _there(admin: AdminClient) -> list[str]:
-    known = await _topics(admin)
+    known = await topics_of(admin)
     return [name for name in STREAMS if name in known]
-
-
-async def _topics(admin: AdminClient) -> Collection[str]:
-    return (await asyncio.to_thread(admin.list_topics, timeout=SECONDS_TO_ANSWER)).topics.keys()
 
 
 async def _codes_of_no_group(admin: AdminClient) -> set[int]:
@@ -71,16 +63,5 @@ async def _codes_of_no_group(admin: AdminClient) -> set[int]:
 
     Before the first one, Apache Kafka lacks the topic that it keeps groups in, and says that it does not coordinate.
     """
-    never_any = GROUPS_ARE_KEPT_IN not in await _topics(admin)
+    never_any = GROUPS_ARE_KEPT_IN not in await topics_of(admin)
     return {KafkaError.GROUP_ID_NOT_FOUND} | ({KafkaError.NOT_COORDINATOR} if never_any else set())
-
-
-async def _unless(future: "Future[Any]", harmless: Collection[int]) -> Any:  # noqa: ANN401 - as `answered`
-    """Wait for an answer; None where the broker says one of these errors."""
-    try:
-        return await answered(future)
-    except Unavailable as error:
-        cause = error.__cause__
-        if isinstance(cause, KafkaException) and cause.args[0].code() in harmless:
-            return None
-        raise

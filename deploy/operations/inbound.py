@@ -121,8 +121,8 @@ async def from_there(kafka: KafkaSettings, places: Places) -> AsyncGenerator[lis
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
-    await consumer.start()
     try:
+        await consumer.start()
         partitions = list(places.acknowledged)
         consumer.assign(partitions)
         firsts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)

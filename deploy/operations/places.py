@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from deploy.kafka.admin import admin_client, topics_of
 from shared.messaging import header_names
 from shared.messaging.kafka import connection
 from shared.settings import KafkaSettings
@@ -28,12 +29,13 @@ class Behind:
 
 
 async def acknowledged(kafka: KafkaSettings, group: str, belongs: Callable[[str], bool]) -> Places:
-    """Ask the broker how far a group has come on the topics that belong to it."""
+    """Ask the broker how far a group has come on each partition of the topics that belong to it."""
+    # Not by the consumer, which knows no partition of what it does not follow; the embedded broker tells it of all.
+    topics = await topics_of(admin_client(kafka))
+    partitions = [TopicPartition(name, n) for name in topics if belongs(name) for n in topics[name].partitions]
     consumer = AIOKafkaConsumer(**connection(kafka), client_id=CLIENT, group_id=group, enable_auto_commit=False)
-    await consumer.start()
     try:
-        names = [name for name in await consumer.topics() if belongs(name)]
-        partitions = [TopicPartition(name, n) for name in names for n in consumer.partitions_for_topic(name) or ()]
+        await consumer.start()
         return {each: await consumer.committed(each) for each in partitions}
     finally:
         await consumer.stop()
@@ -47,8 +49,8 @@ async def behind(kafka: KafkaSettings, places: Places) -> dict[TopicPartition, B
     consumer = AIOKafkaConsumer(
         **connection(kafka), client_id=CLIENT, enable_auto_commit=False, auto_offset_reset="earliest"
     )
-    await consumer.start()
     try:
+        await consumer.start()
         partitions = list(places)
         firsts, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         froms = {each: max(place or 0, firsts[each]) for each, place in places.items()}

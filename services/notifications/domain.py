@@ -231,6 +231,7 @@ def _cancelled(known: Entries, numbers: Iterable[int]) -> dict[int, Entry]:
 
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(minutes=15)
+FIRST_LOOK = timedelta(milliseconds=50)
 PATIENCE = timedelta(days=3)
 
 
@@ -242,5 +243,9 @@ def retry_after(attempts: int, chance: float) -> timedelta:
 
 
 def look_again_after(owed_for: timedelta) -> timedelta:
-    """Give how long to wait for a person or a workshop to become known, when nothing says that they have."""
-    return min(max(owed_for, FIRST_RETRY), LONGEST_RETRY)
+    """Give how long to wait for a person or a workshop to become known, when nothing says that they have.
+
+    Soon at first: an enrolment and its person come at the same time on two streams, and where the one is looked at
+    while the other is being kept, neither sees the other.
+    """
+    return min(max(owed_for, FIRST_LOOK), LONGEST_RETRY)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notifications.clients import Post, Undelivered, Unreachable
 from services.notifications.operations import outcome, send
-from services.notifications.operations.send import Sending, Settled
+from services.notifications.operations.send import Due, Sending, Settled
 from services.notifications.rendering.letter import Paper, Unaddressable
 from services.notifications.rendering.mail import write
 from services.notifications.repository.sending import announce
@@ -154,15 +154,18 @@ class Sender:
             await send.settle(tx, self.claim, settled)
             if recovering:
                 await send.recover(tx, self.claim, in_hand)
-            taken = await send.take_due(tx, self.claim, free, self._staff) if free else []
+            due = await send.take_due(tx, self.claim, free, self._staff) if free else Due(())
         del self._settled[: len(settled)]
         if recovering:
             self._next_recovery = now + self._recover_every
-        for each in taken:
+        if due.look_again_at:
+            lacking = (due.look_again_at - self._clock()).total_seconds()
+            asyncio.get_running_loop().call_later(max(lacking, 0), self._woken.set)
+        for each in due.sendings:
             task = asyncio.create_task(self._deliver(each))
             self._under_way[task] = each
             task.add_done_callback(self._came_back)
-        return len(taken)
+        return len(due.sendings)
 
     async def _deliver(self, sending: Sending) -> Settled:
         """Write a mail and hand it over; whatever happens is an answer, never an exception."""

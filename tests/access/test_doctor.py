@@ -10,10 +10,15 @@ from tests.access.running import GuardedStack
 from tests.system.outside import let_in
 
 
+async def findings(stack: GuardedStack, check: str) -> list[dict[str, Any]]:
+    """Give what one check finds."""
+    _, out, _ = await stack.attempt("doctor", "--json")
+    return [each for each in json.loads(out)["findings"] if each["check"] == check]
+
+
 async def rights(stack: GuardedStack) -> dict[str, dict[str, Any]]:
     """Give what is found of rights, by user."""
-    _, out, _ = await stack.attempt("doctor", "--json")
-    return {each["about"]: each for each in json.loads(out)["findings"] if each["check"] == "rights"}
+    return {each["about"]: each for each in await findings(stack, "rights")}
 
 
 async def test_a_user_or_a_right_that_is_missing_is_found(stack: GuardedStack, broker: Guarded) -> None:
@@ -33,3 +38,32 @@ async def test_a_user_or_a_right_that_is_missing_is_found(stack: GuardedStack, b
     for publisher, service in ((gone, "catalogue"), (bare, "registration")):
         await stack.convoca("publisher", "remove", publisher.name, "--service", service)
     assert [each["ok"] for each in (await rights(stack)).values()] == [True]
+
+
+async def test_who_is_not_its_administrator_sees_what_they_may_and_hears_what_they_may_not(
+    stack: GuardedStack, broker: Guarded
+) -> None:
+    assert stack.naming["CONVOCA_KAFKA_SERVERS"] == broker.servers
+    poor = GuardedStack(stack.url, stack.bus, stack.http, stack.logs, naming=_as_catalogue(stack))
+    code, out, err = await poor.attempt("doctor", "--json")
+    assert code == 1, err
+    found: list[dict[str, Any]] = [each for each in json.loads(out)["findings"] if each["check"] != "settings"]
+    refused = [each for each in found if each["do"] == "give this command the broker's administrator"]
+    assert sorted(each["check"] for each in refused) == ["lag", "rights", "topics", "topics"]
+    assert [each for each in found if not each["ok"] and each not in refused] == []
+    hidden, shut = (each["says"] for each in refused if each["check"] == "topics")
+    assert hidden.startswith("catalogue may not see ")
+    assert "registration.people" in hidden
+    assert "catalogue.workshops" not in hidden
+    assert shut.startswith("catalogue may not read the settings of ")
+    assert "catalogue.workshops" in shut
+    lag = {each["about"]: each["ok"] for each in found if each["check"] == "lag"}
+    assert lag.pop("catalogue.inbound.catalogue")
+    assert list(lag.values()) == [False]
+    assert {each["check"] for each in found if each["ok"]} >= {"kafka", "database", "migrations", "outbox"}
+
+
+def _as_catalogue(stack: GuardedStack) -> dict[str, str]:
+    password = stack.naming["CONVOCA_CATALOGUE_KAFKA_PASSWORD"]
+    own = {"CONVOCA_KAFKA_USERNAME": "catalogue", "CONVOCA_KAFKA_PASSWORD": password}
+    return {name: value for name, value in stack.naming.items() if "_KAFKA_ADMIN_" not in name} | own

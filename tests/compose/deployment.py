@@ -34,7 +34,10 @@ class Ran:
 
 @dataclass
 class Deployment:
-    """`docker compose` on one deployment; `timed` has what was measured of it, in the order in which it was."""
+    """`docker compose` on one deployment; `timed` has what was measured of it, in the order in which it was.
+
+    `source` has the project's files that it is deployed from: those that are checked out, where nothing else is said.
+    """
 
     folder: Path
     project: str
@@ -42,6 +45,7 @@ class Deployment:
     secure_port: int = field(default_factory=free_port)
     settings: dict[str, str] = field(default_factory=dict)
     overlays: tuple[str, ...] = ()
+    source: Path = PROJECT
     timed: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -56,7 +60,7 @@ class Deployment:
         named += [part for file in (BASE, *map(file_of, self.overlays)) for part in ("--file", file)]
         running = await asyncio.create_subprocess_exec(
             *("docker", "compose", *named, "--progress", "quiet", *arguments),
-            cwd=PROJECT,
+            cwd=self.source,
             env=self._surroundings(),
             stdin=asyncio.subprocess.PIPE if given is not None else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

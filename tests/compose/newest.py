@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.cli.target import target
 from deploy.cli.terminal import DEFAULT_FOLDER
+from deploy.kafka.admin import admin_client, topics_of
 from shared.messaging.kafka import connection
 
 OURS = re.compile(r"(catalogue|registration)[.](?!incidents).+")
@@ -19,13 +20,13 @@ OURS = re.compile(r"(catalogue|registration)[.](?!incidents).+")
 
 async def newest() -> dict[str, str]:
     """Read every stream to its end."""
-    consumer = AIOKafkaConsumer(**connection(target(DEFAULT_FOLDER).kafka()), auto_offset_reset="earliest")
+    kafka = target(DEFAULT_FOLDER).kafka()
+    topics = await topics_of(admin_client(kafka))
+    ours = [name for name in topics if OURS.fullmatch(name)]
+    partitions = [TopicPartition(name, each) for name in ours for each in topics[name].partitions]
+    consumer = AIOKafkaConsumer(**connection(kafka), auto_offset_reset="earliest")
     await consumer.start()
     try:
-        names = [name for name in await consumer.topics() if OURS.fullmatch(name)]
-        partitions = [
-            TopicPartition(name, each) for name in names for each in consumer.partitions_for_topic(name) or ()
-        ]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         found: dict[str, str] = {}

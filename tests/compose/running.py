@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.compose.deployed import OUT_OF_REACH, Deployed
 from tests.compose.deployment import Deployment
+from tests.deploy.running import PROJECT
 from tests.system.running import client
 
 
@@ -17,14 +18,17 @@ async def deployed(
     overlays: tuple[str, ...] = (),
     bring: Callable[[Path], None] = lambda _: None,
     parts: tuple[str, ...] = (),
+    source: Path = PROJECT,
     **settings: str,
 ) -> AsyncIterator[Deployed]:
     """Make a deployment in `folder` as the README's first hour does, and give it with a token of staff.
 
     `settings` take the place of what is in its .env; `bring` puts into the folder what the office brings itself; of
-    all services only `parts` are started, where some are named. The images are those of the checkout; they stay.
+    all services only `parts` are started, where some are named. The images are those of the checkout, or of the
+    project's files in `source`; they stay.
     """
-    deployment = Deployment(folder, project, settings={"CONVOCA_RATE_LIMIT": "off", **settings}, overlays=overlays)
+    told = {"CONVOCA_RATE_LIMIT": "off", **settings}
+    deployment = Deployment(folder, project, settings=told, overlays=overlays, source=source)
     deployment.settings["CONVOCA_HTTPS_PORT"] = str(deployment.secure_port)
     await deployment.timing("images built", "build")
     since = time.monotonic()

@@ -48,6 +48,7 @@ async def test_all_is_lost_and_all_comes_back(stack: Deployed) -> None:
     assert refused.code == 1, "a backup was written over"
     before, streams = await held(stack), await newest(stack)
     assert [each for each in before["registration.enrolments"] if str(enrolled.enrolment_id) in each]
+    assert f"registration.enrolments {enrolled.enrolment_id}" in streams
 
     (await stack.deployment.compose("--profile", "*", "down", "--volumes", "--timeout", "20")).well()
     since = time.monotonic()

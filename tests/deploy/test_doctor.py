@@ -23,6 +23,7 @@ from deploy.kafka.admin import admin_client, answered
 from deploy.operations.doctor import Finding, Limits, Patient, examine
 from services.notifications.settings import SmtpServer
 from shared.events.topics import SERVICES
+from shared.settings import KafkaSettings
 from tests.brokers import Parts
 from tests.conftest import MakeUrl
 from tests.deploy.command_lines import named, parse
@@ -152,6 +153,24 @@ async def test_a_broker_that_is_away_is_found(patient: Patient) -> None:
     found = await examine(replace(patient, kafka=prepare.plain_kafka(f"127.0.0.1:{free_port()}")))
     [finding] = of(found, "kafka")
     assert not finding.ok
+
+
+@pytest.mark.parametrize(
+    ("check", "broken"),
+    [
+        ("disk", {"folder": Path("/nowhere")}),
+        ("certificate", {"public_url": "https://localhost:65536"}),
+        ("kafka", {"kafka": KafkaSettings(kafka_servers="x", kafka_security="ssl", kafka_ca_file=Path("/nowhere"))}),
+    ],
+)
+async def test_a_look_that_breaks_says_so_and_all_others_are_heard(
+    patient: Patient, check: str, broken: dict[str, Any]
+) -> None:
+    found = await examine(replace(patient, **broken))
+    assert "could not be looked at" in of(found, check)[0].says
+    others = {"settings", "disk", "database", "clock", "size", "migrations", "kafka", "topics", "lag", *ROWS}
+    of_the_broker = {"kafka", "topics", "lag"} if check == "kafka" else set()
+    assert {each.check for each in found if each.ok} >= others - of_the_broker - {check}
 
 
 async def test_a_consumer_that_takes_nothing_is_found(patient: Patient, parts: Parts) -> None:

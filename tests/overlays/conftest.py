@@ -10,6 +10,7 @@ import pytest
 from tests.brokers import require_engine
 from tests.compose.deployed import Deployed
 from tests.compose.running import deployed
+from tests.deploy.running import PROJECT
 
 MEASURED = pytest.StashKey[list[tuple[str, str]]]()
 Deploying = Callable[..., AbstractAsyncContextManager[Deployed]]
@@ -28,7 +29,7 @@ def deploying(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Con
         **settings: str,
     ) -> AsyncIterator[Deployed]:
         folder, project = tmp_path_factory.mktemp(overlay), f"convoca-{overlay}-{os.getpid()}"
-        async with deployed(folder, project, (overlay,), bring, parts, **settings) as stack:
+        async with deployed(folder, project, (overlay,), bring, parts, PROJECT, **settings) as stack:
             try:
                 yield stack
             finally:

@@ -12,11 +12,11 @@ import pytest_asyncio
 from deploy.embedded.folder import SERVICES
 from tests.compose.deployed import Deployed
 from tests.compose.deployment import docker
+from tests.compose.waiting import before_long
 from tests.deploy.compose_file import PROJECT
 from tests.deploy.observability_files import ALERTS, CONFIG, expressions
 from tests.deploy.promql import asked
 from tests.overlays.conftest import Deploying
-from tests.overlays.waiting import before_long
 from tests.system.offers import workshop
 from tests.system.people import Person
 

@@ -120,13 +120,10 @@ async def connected(servers: str, **login: Any) -> AsyncIterator[Bus]:  # noqa: 
     async with AsyncExitStack() as at_end:
         consumer = AIOKafkaConsumer(**reached, auto_offset_reset="earliest", fetch_max_wait_ms=50)
         bus = Bus(AIOKafkaAdminClient(**reached), consumer, AIOKafkaProducer(**reached))
-        for client, close in (
-            (bus.admin, bus.admin.close),
-            (bus.consumer, bus.consumer.stop),
-            (bus.producer, bus.producer.stop),
-        ):
+        for close in (bus.admin.close, bus.consumer.stop, bus.producer.stop):
+            at_end.push_async_callback(close)  # before any starts, for one whose start fails or is broken off is open
+        for client in (bus.admin, bus.consumer, bus.producer):
             await client.start()
-            at_end.push_async_callback(close)
         yield bus
 
 

@@ -185,9 +185,8 @@ async def start_service(database_url: MakeUrl, kafka: KafkaSettings) -> AsyncIte
     """Give what runs a service with subscriptions of the test's, on a database of its own, until the test ends."""
     async with AsyncExitStack() as running:
 
-        async def start(*subscriptions: Subscription, url: str | None = None, **settings: bool) -> Service:
-            broker = kafka.model_copy(update=settings)
-            service = make_service(broker, url or await database_url("registration"), *subscriptions)
+        async def start(*subscriptions: Subscription, url: str | None = None) -> Service:
+            service = make_service(kafka, url or await database_url("registration"), *subscriptions)
             await running.enter_async_context(service.running())
             return service
 

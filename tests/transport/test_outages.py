@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy.engine import make_url
 
-from shared.database import Database
+from deploy.operations.places import acknowledged
+from shared.database import Database, Transaction
+from shared.events.registration import OrganisationRegistered
 from shared.events.topics import OWN, Topic
 from shared.messaging import topics
+from shared.messaging.follow import Stale
 from shared.runtime import Service
 from shared.settings import KafkaSettings
 from tests.brokers import Parts
@@ -79,9 +82,28 @@ class House:
         await eventually(so, f"{down or 'nothing'} to be down; it is {self.service.pulse.down}")
 
 
+@dataclass
+class Held(Effects):
+    """A handler that waits in the midst of its work."""
+
+    at_work: asyncio.Event = field(default_factory=asyncio.Event)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def note(self, event: OrganisationRegistered, tx: Transaction) -> Stale | None:
+        """Have the effect as soon as it is let go."""
+        self.at_work.set()
+        await self.let_go.wait()
+        return await super().note(event, tx)
+
+
 @asynccontextmanager
 async def house(
-    parts: Parts, url: str, broker: Wire, *, begin: Callable[["House"], Awaitable[None]] | None = None
+    parts: Parts,
+    url: str,
+    broker: Wire,
+    *,
+    effects: Effects | None = None,
+    begin: Callable[["House"], Awaitable[None]] | None = None,
 ) -> AsyncIterator[House]:
     """Run a service of its own by wires; `begin` befalls them before it starts."""
     stream = Topic(f"registration.test-{uuid4()}", retention_days=1, partitions=2)
@@ -93,7 +115,7 @@ async def house(
         store = Database(url, "registration")
         await make_effects(store, HandClock())
         await store.close()
-        service = make_service(at, by_wire, subscription_of(Effects(), stream, name=stream.name))
+        service = make_service(at, by_wire, subscription_of(effects or Effects(), stream, name=stream.name))
         made = House(service, stream, url, database, broker)
         if begin:
             await begin(made)
@@ -156,6 +178,33 @@ async def test_a_broker_that_is_frozen_is_waited_for(parts: Parts, database_url:
     url = await database_url("registration")
     async with wire_to(parts.kafka_behind_wire, parts.wired_port) as broker:
         await outlive(parts, url, broker, lambda made: made.broker.hold(), "kafka")
+
+
+async def test_what_was_taken_as_the_broker_went_away_is_acknowledged_though_nothing_more_comes(
+    parts: Parts, database_url: MakeUrl
+) -> None:
+    url, effects, one = await database_url("registration"), Held(), range(1)
+    async with (
+        wire_to(parts.kafka_behind_wire, parts.wired_port) as broker,
+        house(parts, url, broker, effects=effects) as made,
+    ):
+        await made.say(one)
+        await effects.at_work.wait()
+        await broker.cut()
+        effects.let_go.set()
+        await made.heard(one)
+        await made.becomes("kafka")
+        await broker.mend()
+        kafka = KafkaSettings(kafka_servers=f"127.0.0.1:{parts.wired_port}")
+
+        async def said() -> bool:
+            places = await acknowledged(
+                kafka, f"registration.{made.stream.name}", lambda name: name == made.stream.name
+            )
+            return sorted(place for place in places.values() if place) == [1]
+
+        await eventually(said, "the group's word")
+        assert effects.calls == ["city 0"]
 
 
 async def test_a_service_that_starts_without_its_parts_waits_for_them(parts: Parts, database_url: MakeUrl) -> None:

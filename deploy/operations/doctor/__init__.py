@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 
-from deploy.operations.doctor import databases, outside, streams
+from deploy.operations.doctor import databases, lag, outside, rights, streams
 from deploy.operations.doctor.findings import Finding, Limits, Patient, ill, well
 
 __all__ = ["Finding", "Limits", "Patient", "examine"]
@@ -13,15 +13,18 @@ SECONDS = 60.0
 async def examine(patient: Patient) -> list[Finding]:
     """Look at everything, all at once; what cannot be looked at is found too."""
     looks: dict[str, Awaitable[list[Finding]]] = {
+        "disk": asyncio.to_thread(databases.of_disk, patient),
         **{f"database {service}": databases.of_database(patient, service) for service in patient.databases},
         "kafka": streams.of_kafka(patient),
-        "lag": streams.of_lag(patient),
+        "topics": streams.of_topics(patient),
+        "rights": rights.of_rights(patient),
+        "lag": lag.of_lag(patient),
         "services": outside.of_services(patient),
         "certificate": outside.of_certificate(patient),
         "smtp": outside.of_smtp(patient),
     }
     found = await asyncio.gather(*(_looked(name, look) for name, look in looks.items()))
-    return [*_settings(patient), *databases.of_disk(patient), *(each for some in found for each in some)]
+    return [*_settings(patient), *(each for some in found for each in some)]
 
 
 def _settings(patient: Patient) -> list[Finding]:

@@ -9,6 +9,9 @@ from ssl import SSLContext
 from services.notifications.settings import SmtpServer
 from shared.settings import KafkaSettings
 
+ADMINISTRATOR = "give this command the broker's administrator"
+"""What to do where the broker does not let this command's user look."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -1,101 +1,117 @@
-"""The broker: whether it answers, has the streams as they must be, keeps enough copies, and lets in whom it must."""
+"""The broker's streams: whether they are there as they must be, with enough copies; and whether it answers at all."""
 
-import asyncio
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
 
 import asyncpg
+from confluent_kafka import KafkaError, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, TopicMetadata
 
-from deploy.kafka.access import access_to
-from deploy.kafka.admin import SECONDS_TO_ANSWER, admin_client, answered
-from deploy.kafka.rights import Right, publisher_user
-from deploy.kafka.services import FOLLOWERS, rights_of
-from deploy.operations.doctor.findings import Finding, Patient, ill, lasting, well
-from deploy.operations.places import acknowledged, behind
+from deploy.kafka.admin import SECONDS_TO_ANSWER, Refused, admin_client, answered, code_of, topics_of
+from deploy.operations.doctor.findings import ADMINISTRATOR, Finding, Patient, ill, well
 from shared.errors import Unavailable
 from shared.events.topics import INBOUND, OWN, SERVICES, Topic, inbound
 from shared.messaging import kafka as broker
-from shared.messaging.follow import Subscription
 from shared.messaging.topics import configuration
 from shared.settings import KafkaSettings
 
 SECONDS_TO_BE_THERE = 5.0
 MIN_ISR = "min.insync.replicas"
+Configs = Mapping[str, Mapping[str, str | None]]
 
 
 async def of_kafka(patient: Patient) -> list[Finding]:
-    """Look at everything that is the broker's; where it does not answer, that is all there is to say."""
+    """Ask whether the broker answers; where it does not, nothing else is said of what is the broker's."""
     kafka = patient.kafka
     if kafka is None:
         return []
     if not await broker.answers(kafka, SECONDS_TO_BE_THERE):
         do = "start Kafka, or mend address, user and password; its own log says more"
         return [ill("kafka", kafka.kafka_servers, "does not answer", do)]
-    admin = admin_client(kafka)
-    there = (await asyncio.to_thread(admin.list_topics, timeout=SECONDS_TO_ANSWER)).topics
-    topics = [topic for service in SERVICES for topic in OWN[service]] + await _inbound(patient)
-    found = [well("kafka", kafka.kafka_servers, f"answers, and has {len(there)} topics")]
-    found += await _topics(admin, topics, there)
-    found += await _rights(kafka, patient, topics)
-    return found
+    return [well("kafka", kafka.kafka_servers, "answers")]
 
 
-async def of_lag(patient: Patient) -> list[Finding]:
-    """Look at how far each consumer is behind; one that has something to take, and does not, is found."""
+async def that_answers(patient: Patient) -> KafkaSettings | None:
+    """Give the broker that is looked at; None where it does not answer, which `of_kafka` says."""
     kafka = patient.kafka
-    if kafka is None or not await broker.answers(kafka, SECONDS_TO_BE_THERE):
+    return kafka if kafka is not None and await broker.answers(kafka, SECONDS_TO_BE_THERE) else None
+
+
+async def all_topics(patient: Patient) -> list[Topic]:
+    """Give the streams that must be there: our own, and one for each outside system that may write."""
+    return [topic for service in SERVICES for topic in OWN[service]] + await _inbound(patient)
+
+
+async def of_topics(patient: Patient) -> list[Finding]:
+    """Look at each stream: that it is there, its partitions, its settings and its copies; as far as one is let."""
+    kafka = await that_answers(patient)
+    if kafka is None:
         return []
-    return [
-        await _lag(patient, kafka, service, each) for service in SERVICES for each in FOLLOWERS[service].subscriptions
+    admin, topics = admin_client(kafka), await all_topics(patient)
+    there = await topics_of(admin)
+    seen = [topic for topic in topics if topic.name in there]
+    found = await _absent(admin, kafka, [topic.name for topic in topics if topic.name not in there])
+    configs, shut = await _configs(admin, [topic.name for topic in seen])
+    for topic in seen:
+        found += _partitions(topic, there[topic.name])
+        found += _settings(topic, configs[topic.name]) if topic.name in configs else []
+        found += _copies(topic, there[topic.name], int(configs.get(topic.name, {}).get(MIN_ISR) or 1))
+    if shut:
+        found.append(_not_let("may not read the settings of", kafka, shut))
+    return found or [
+        well("topics", f"{len(topics)}", "are there, with partitions, retention and copies as they must be")
     ]
 
 
-async def _lag(patient: Patient, kafka: KafkaSettings, service: str, followed: Subscription) -> Finding:
-    names, prefix = {topic.name for topic in followed.topics}, f"{followed.topics[0].name}."
-
-    def belongs(name: str) -> bool:
-        return name.startswith(prefix) if followed.inbound else name in names
-
-    late = await behind(kafka, await acknowledged(kafka, followed.name, belongs))
-    since = min((each.since for each in late.values() if each.since is not None), default=None)
-    if since is None:
-        return well("lag", followed.name, "has taken everything")
-    waits = patient.clock() - datetime.fromtimestamp(since / 1000, UTC)
-    says = f"{sum(each.records for each in late.values())} records to take, the oldest waits for {lasting(waits)}"
-    if waits > patient.limits.waits_to_be_taken:
-        do = f"see that {service} runs and is ready, and `lag grows` in deploy/RUNBOOK.md"
-        return ill("lag", followed.name, says, do)
-    return well("lag", followed.name, says)
-
-
-async def _topics(admin: AdminClient, topics: Sequence[Topic], there: dict[str, TopicMetadata]) -> list[Finding]:
-    missing = [topic.name for topic in topics if topic.name not in there]
-    found = [ill("topics", name, "is not there", "convoca migrate") for name in missing]
-    asked = [topic for topic in topics if topic.name in there]
-    resources = [ConfigResource(ConfigResource.Type.TOPIC, topic.name) for topic in asked]
-    if not resources:
-        return found
-    configs = {
-        resource.name: {name: entry.value for name, entry in (await answered(future)).items()}
-        for resource, future in admin.describe_configs(resources, request_timeout=SECONDS_TO_ANSWER).items()
-    }
-    for topic in asked:
-        found += _shape(topic, there[topic.name], configs[topic.name])
-        found += _copies(topic, there[topic.name], int(configs[topic.name].get(MIN_ISR) or 1))
-    if not found:
-        found.append(
-            well("topics", f"{len(asked)}", "are there, with partitions, retention and copies as they must be")
-        )
-    return found
+async def _absent(admin: AdminClient, kafka: KafkaSettings, names: Sequence[str]) -> list[Finding]:
+    """Tell topics that are not there from those that the broker does not show to this user."""
+    if not names:
+        return []
+    found, hidden = [], []
+    asked = admin.describe_topics(TopicCollection(list(names)), request_timeout=SECONDS_TO_ANSWER)
+    for name, future in asked.items():
+        try:
+            await answered(future)
+        except Refused:
+            hidden.append(name)
+        except Unavailable as error:
+            if code_of(error) != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+            found.append(ill("topics", name, "is not there", "convoca migrate"))
+    return [*found, _not_let("may not see", kafka, hidden)] if hidden else found
 
 
-def _shape(topic: Topic, known: TopicMetadata, config: dict[str, str | None]) -> list[Finding]:
+async def _configs(admin: AdminClient, names: Sequence[str]) -> tuple[Configs, list[str]]:
+    """Give the settings of topics, and those topics of which they are not told to this user."""
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+    asked: Mapping[ConfigResource, Future[Any]] = {}
+    if resources:
+        asked = admin.describe_configs(resources, request_timeout=SECONDS_TO_ANSWER)
+    configs, shut = {}, []
+    for resource, future in asked.items():
+        try:
+            configs[resource.name] = {name: entry.value for name, entry in (await answered(future)).items()}
+        except Refused:
+            shut.append(resource.name)
+    return configs, shut
+
+
+def _not_let(what: str, kafka: KafkaSettings, names: Sequence[str]) -> Finding:
+    says = f"{kafka.kafka_username or 'this user'} {what} {', '.join(names)}"
+    return ill("topics", f"{len(names)}", says, ADMINISTRATOR)
+
+
+def _partitions(topic: Topic, known: TopicMetadata) -> list[Finding]:
+    if len(known.partitions) == topic.partitions:
+        return []
+    says = f"has {len(known.partitions)} partitions, not {topic.partitions}: each key's order hangs on their number"
+    do = "stop the services, delete the topic, `convoca migrate`, start them, and `convoca events replay`"
+    return [ill("topics", topic.name, says, do)]
+
+
+def _settings(topic: Topic, config: Mapping[str, str | None]) -> list[Finding]:
     found = []
-    if len(known.partitions) != topic.partitions:
-        says = f"has {len(known.partitions)} partitions, not {topic.partitions}: each key's order hangs on their number"
-        do = "stop the services, delete the topic, `convoca migrate`, start them, and `convoca events replay`"
-        found.append(ill("topics", topic.name, says, do))
     for name, wanted in configuration(topic).items():
         # What a broker does not tell of is at its default: for these that is never what we want, save for the policy.
         has = config.get(name) or ("delete" if name == "cleanup.policy" else "unset")
@@ -119,7 +135,7 @@ def _copies(topic: Topic, known: TopicMetadata, least: int) -> list[Finding]:
 
 async def _inbound(patient: Patient) -> list[Topic]:
     found: list[Topic] = []
-    for service in INBOUND:
+    for service in [each for each in INBOUND if each in patient.databases]:
         try:
             database = await asyncpg.connect(patient.databases[service], timeout=SECONDS_TO_BE_THERE)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -131,28 +147,3 @@ async def _inbound(patient: Patient) -> list[Topic]:
         finally:
             await database.close()
     return found
-
-
-async def _rights(kafka: KafkaSettings, patient: Patient, topics: Sequence[Topic]) -> list[Finding]:
-    """Look at who may do what, on a broker that asks its clients who they are."""
-    if not kafka.kafka_security.startswith("sasl"):
-        return []
-    access = access_to(kafka)
-    found: list[Finding] = []
-    wanted = {(patient.users[service], "convoca migrate"): rights_of(service) for service in SERVICES}
-    for topic in topics:
-        if topic.inbound:
-            _, service, name = topic.name.split(".", 2)
-            do = f"`convoca publisher remove {name} --service {service}`, and add it again: its password is lost"
-            wanted[publisher_user(service, name), do] = (Right("write", "topic", topic.name),)
-    for (user, do), rights in wanted.items():
-        try:
-            lacks = await access.lacks(user, rights)
-        except Unavailable as error:
-            return [*found, ill("rights", user, error.detail, "give this command the broker's administrator")]
-        if not await access.knows(user):
-            found.append(ill("rights", user, "is no user of the broker", do))
-        elif lacks:
-            named = ", ".join(f"{right.does} {right.resource} {right.name}" for right in lacks)
-            found.append(ill("rights", user, f"may not {named}", do))
-    return found or [well("rights", f"{len(wanted)} users", "may do what they must")]

@@ -40,6 +40,14 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """What is to be sent now, and when to look again for what others lack; None where nothing lacks."""
+
+    sendings: Sequence[Sending]
+    look_again_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """What became of a notice that was on its way."""
 
@@ -52,7 +60,7 @@ async def settle(tx: Transaction, claim: int, settled: Sequence[Settled]) -> Non
     await _mark(tx, claim, [each.mark for each in settled])
 
 
-async def take_due(tx: Transaction, claim: int, limit: int, staff: Mapping[str, Staff]) -> list[Sending]:
+async def take_due(tx: Transaction, claim: int, limit: int, staff: Mapping[str, Staff]) -> Due:
     """Claim what is due, and answer what is to be sent of it; what no longer holds ends here, what lacks waits."""
     marks: list[Mark] = []
     taken: list[Sending] = []
@@ -67,7 +75,7 @@ async def take_due(tx: Transaction, claim: int, limit: int, staff: Mapping[str, 
         else:
             marks.append(_unsent(claimed, decision, tx.now))
     await _mark(tx, claim, marks)
-    return taken
+    return Due(taken, min((mark.due_at for mark in marks if mark.state == "owed"), default=None))
 
 
 async def recover(tx: Transaction, claim: int, in_flight: Collection[UUID]) -> None:

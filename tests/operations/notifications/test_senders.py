@@ -169,7 +169,7 @@ async def test_what_a_sender_claimed_without_hearing_so_is_sent_without_doubt(ho
     await enrolled(house)
     sender = house.sender()
     async with house.database.transaction(house.clock()) as tx:
-        assert await take_due(tx, sender.claim, 1, {})
+        assert (await take_due(tx, sender.claim, 1, {})).sendings
 
     await sender.drain()
 

@@ -1,14 +1,17 @@
 """How what is owed is sent: to whom, in which words, and with what patience."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from services.notifications import domain
 from services.notifications.domain import Rule
+from services.notifications.operations.send import take_due
 from shared.events.catalogue import JoiningChanged, JoinLink, WorkshopRescheduled
 from tests.operations.notifications.conftest import NURIA, House, enrolled, enrolment, person, workshop
 from tests.operations.notifications.smtp import ACCEPTED, event_of
+from tests.waiting import PATIENCE
 
 
 async def test_who_has_a_place_is_told_in_their_language_with_a_calendar_entry(house: House) -> None:
@@ -50,6 +53,33 @@ async def test_an_enrolment_that_comes_before_its_person_and_workshop_is_told_wh
     await house.send()
 
     assert [mail.rule for mail in house.room.to(NURIA)] == [Rule.CONFIRMED]
+
+
+async def test_who_becomes_known_while_their_notice_is_looked_at_is_told_soon(house: House) -> None:
+    meeting, nuria = workshop(), person()
+    await house.tell(meeting)
+    await house.tell(enrolment(nuria, meeting))
+    async with house.database.transaction(house.clock()) as tx:
+        assert not (await take_due(tx, 1, 1, {})).sendings
+        await house.tell(nuria)
+    house.clock.forward(timedelta(milliseconds=100))
+
+    await house.send()
+
+    assert [mail.rule for mail in house.room.to(NURIA)] == [Rule.CONFIRMED]
+
+
+async def test_a_sender_wakes_for_what_lacked_something(house: House) -> None:
+    meeting = workshop()
+    await house.tell(meeting)
+    await house.tell(enrolment(person(), meeting))
+    sender = house.sender()
+    house.woken.clear()
+
+    await sender.drain()
+
+    async with asyncio.timeout(PATIENCE):
+        await house.woken.wait()
 
 
 async def test_who_never_becomes_known_is_given_up_in_the_end(house: House) -> None:

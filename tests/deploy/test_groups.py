@@ -1,4 +1,4 @@
-"""A group that does not come together, for a member that says nothing is waited for, is begun again."""
+"""On the embedded broker a group that waits for a member which says nothing is begun again."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,12 +12,13 @@ from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest
 from sqlalchemy import text
 
 from shared.database import Database
-from shared.events.topics import Topic
-from shared.messaging import bus
+from shared.events.topics import OWN, Topic
+from shared.messaging import bus, topics
 from shared.settings import KafkaSettings
+from tests.brokers import Parts
 from tests.clock import HandClock
 from tests.conftest import MakeUrl
-from tests.transport.conftest import Effects, StartService, make_effects, record_of, subscription_of
+from tests.transport.conftest import Effects, make_effects, make_service, record_of, subscription_of
 from tests.waiting import eventually
 
 SESSION = 2_000
@@ -25,20 +26,23 @@ FOR_EVER = 600_000
 
 
 async def test_a_leader_that_never_says_who_takes_what_holds_nobody_up_for_ever(
-    start_service: StartService,
-    stream: Topic,
-    kafka: KafkaSettings,
-    producer: AIOKafkaProducer,
-    database_url: MakeUrl,
-    monkeypatch: pytest.MonkeyPatch,
+    parts: Parts, database_url: MakeUrl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bus, "LEAST_SECONDS_TO_JOIN", 1.0)
+    kafka = KafkaSettings(
+        kafka_servers=parts.kafka, kafka_session_seconds=1, kafka_fetch_wait_ms=40, kafka_drop_stuck_groups=True
+    )
+    stream = Topic(f"registration.test-{uuid4()}", retention_days=1, partitions=3)
+    await topics.ensure(kafka, [*OWN["registration"], stream])
     url = await database_url("registration")
     store = Database(url, "registration")
     await make_effects(store, HandClock())
     subscription = subscription_of(Effects(), stream, name=stream.name)
-    async with _silent_leader(kafka, subscription.name):
-        await start_service(subscription, url=url, kafka_drop_stuck_groups=True)
+    async with (
+        _silent_leader(kafka, subscription.name),
+        make_service(kafka, url, subscription).running(),
+        AIOKafkaProducer(bootstrap_servers=kafka.kafka_servers) as producer,
+    ):
         record = record_of("taken", uuid4())
         await producer.send_and_wait(stream.name, record.value, record.key, headers=list(record.headers))
 
