@@ -1,7 +1,7 @@
 """A wire between clients and a server, which a test can cut, or hold so that nothing passes and nobody is told."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 HOST = "127.0.0.1"
@@ -9,10 +9,11 @@ PIECE = 65_536
 
 
 class Wire:
-    """Listens at `port` and passes on to `target`, a port of this machine too."""
+    """Listens at `port` and passes on to `target`, a port of this machine too; `heard` is told all that passes."""
 
-    def __init__(self, target: int, port: int = 0) -> None:
+    def __init__(self, target: int, port: int = 0, heard: Callable[[bytes], object] | None = None) -> None:
         self.port = port
+        self._heard = heard
         self._target = target
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
@@ -56,6 +57,8 @@ class Wire:
         try:
             while piece := await reads.read(PIECE):
                 await self._flows.wait()
+                if self._heard is not None:
+                    self._heard(piece)
                 writes.write(piece)
                 await writes.drain()
         except OSError:

@@ -9,13 +9,14 @@ import typer
 from deploy.cli.progress import bytes_passing
 from deploy.cli.target import Target, target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, answer, fail, say, verb
-from deploy.embedded.folder import SERVICES, Folder
+from deploy.embedded.folder import Folder
 from deploy.operations import keys
 from deploy.operations.archive import BadBackup
 from deploy.operations.backup import Source
 from deploy.operations.backup import backup as keep
 from deploy.operations.programs import NoPrograms
 from deploy.operations.snapshots import DumpFailed
+from shared.events.topics import SERVICES
 from shared.settings import PREFIX
 
 app = verb()

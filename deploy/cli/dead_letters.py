@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -11,15 +11,15 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from deploy.cli.pieces import PIECE, After, Every, Limit, more, read
 from deploy.cli.target import Target, target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, Number, Service, answer, group, say
 from shared.messaging import dead_letter_desk as desk
-from shared.messaging.dead_letter_desk import LONGEST_LIST, STATES, Kept, State
+from shared.messaging.dead_letter_desk import STATES, Kept, State
 
 app = group("dead-letters", "What a service could not take: look at it, have it tried again, put it away.")
 Item = dict[str, object]
 Settle = Callable[[AsyncSession, int, datetime], Awaitable[object]]
-PAGE = 100
 
 
 class Wanted(StrEnum):
@@ -38,9 +38,6 @@ class Wanted(StrEnum):
 
 WhichService = Annotated[Service, typer.Option("--service", help="The service that could not take them.")]
 InState = Annotated[Wanted, typer.Option("--state", help="Those that wait for a decision, or those that had one.")]
-After = Annotated[int, typer.Option("--cursor", metavar="ID", min=0, help="Only those after this one.")]
-Limit = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=LONGEST_LIST, help="At most so many.")]
-Every = Annotated[bool, typer.Option("--all", help="Page after page, until the end.")]
 
 
 @app.command("list")
@@ -48,7 +45,7 @@ def show_list(
     service: WhichService,
     state: InState = Wanted.OPEN,
     cursor: After = 0,
-    limit: Limit = PAGE,
+    limit: Limit = PIECE,
     every: Every = False,  # noqa: FBT002 - an option of a command
     as_json: Json = False,  # noqa: FBT002
     data: DataFolder = DEFAULT_FOLDER,
@@ -59,22 +56,17 @@ def show_list(
     """
     where = target(data)
 
-    async def work() -> list[Kept]:
-        found: list[Kept] = []
-        async for page in _pages(where, service, state, cursor, limit):
-            found += page
-            if not every:
-                break
-        return found
+    async def page(after: int, most: int) -> list[Kept]:
+        async with where.transaction(service.value) as tx:
+            return await desk.listed(tx.session, state.states, after=after, limit=most)
 
-    found = asyncio.run(work())
-    following = found[-1].id if found and not every and len(found) == limit else None
+    found, following = asyncio.run(read(page, cursor, limit, every=every))
     if as_json:
         answer(json.dumps({"items": [_about(service, each) for each in found], "next": following}, ensure_ascii=False))
         return
     for each in found:
         answer(_line(each))
-    say(f"{len(found)} dead letters of {service.value}{f'; more with --cursor {following}' if following else ''}")
+    say(f"{len(found)} dead letters of {service.value}{more(following)}")
 
 
 @app.command()
@@ -146,16 +138,6 @@ def _settled(where: Target, service: Service, number: int, settle: Settle) -> Ke
             return await desk.find(tx.session, number)
 
     return asyncio.run(work())
-
-
-async def _pages(where: Target, service: Service, state: Wanted, after: int, limit: int) -> AsyncIterator[list[Kept]]:
-    while True:
-        async with where.transaction(service.value) as tx:
-            page = await desk.listed(tx.session, state.states, after=after, limit=limit)
-        yield page
-        if len(page) < limit:
-            return
-        after = page[-1].id
 
 
 def _tell(service: Service, kept: Kept, *, as_json: bool) -> None:

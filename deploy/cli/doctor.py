@@ -9,9 +9,9 @@ from pydantic import AnyHttpUrl, BaseModel, SecretStr
 
 from deploy.cli.target import Target, target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, answer, say, verb
-from deploy.embedded.folder import SERVICES
 from deploy.operations.doctor import Finding, Patient, examine
 from services.notifications.settings import SmtpServer
+from shared.events.topics import SERVICES
 from shared.settings import PREFIX, SettingsError, load
 
 app = verb()

@@ -9,9 +9,9 @@ from deploy import prepare
 from deploy.cli.target import Target, target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, say, verb
 from deploy.databases import provide
-from deploy.embedded.folder import SERVICES
 from deploy.kafka.access import access_to
 from deploy.kafka.services import rights_of
+from shared.events.topics import SERVICES
 
 Services = Annotated[
     list[str] | None,

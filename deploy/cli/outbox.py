@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from deploy.cli.pieces import PIECE, After, Every, Limit, more, read
 from deploy.cli.target import target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, Json, Number, Service, answer, group, say
 from shared.messaging import refused
@@ -20,29 +21,32 @@ WhichService = Annotated[Service, typer.Option("--service", help="Whose messages
 @app.command("list")
 def show_list(
     service: WhichService,
-    as_json: Json = False,  # noqa: FBT002 - an option of a command
+    cursor: After = 0,
+    limit: Limit = PIECE,
+    every: Every = False,  # noqa: FBT002 - an option of a command
+    as_json: Json = False,  # noqa: FBT002
     data: DataFolder = DEFAULT_FOLDER,
 ) -> None:
-    """List the messages that the broker refused for good, with its reasons, the oldest first.
+    """List the messages that the broker refused for good, the oldest first; in JSON `next` is the next page's cursor.
 
     Example: convoca outbox list --service catalogue --json
     """
     where = target(data)
 
-    async def work() -> list[Refused]:
+    async def page(after: int, most: int) -> list[Refused]:
         async with where.transaction(service.value) as tx:
-            return list(await refused.listed(tx.session))
+            return await refused.listed(tx.session, after=after, limit=most)
 
-    found = asyncio.run(work())
+    found, following = asyncio.run(read(page, cursor, limit, every=every))
     if as_json:
-        answer(json.dumps([_about(service, each) for each in found], ensure_ascii=False))
+        answer(json.dumps({"items": [_about(service, each) for each in found], "next": following}, ensure_ascii=False))
         return
     for each in found:
         answer(
             f"{each.id:<8} {each.at.isoformat(timespec='seconds')} {each.topic:28} {each.type:28}"
             f" {each.behind} behind it: {each.reason}"
         )
-    say(f"{len(found)} messages of {service.value} are refused")
+    say(f"{len(found)} refused messages of {service.value}{more(following)}")
 
 
 @app.command()

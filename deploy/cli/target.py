@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, PositiveInt, SecretStr
 
-from deploy.embedded.folder import SERVICES, Folder, NoStack, Running
+from deploy.embedded.folder import Folder, NoStack, Running
 from shared.database import Database, Transaction
+from shared.events.topics import SERVICES
 from shared.settings import PREFIX, REPLAY_DAYS, KafkaSettings, SettingsError, load, setting
 
 

@@ -8,7 +8,7 @@ import typer
 
 from deploy.cli.target import target
 from deploy.cli.terminal import DEFAULT_FOLDER, DataFolder, answer, fail, group, say
-from deploy.embedded.folder import SERVICES
+from shared.events.topics import SERVICES
 from shared.web import tokens
 
 app = group("token", "Who may act as staff.")

@@ -4,7 +4,7 @@ import base64
 import secrets
 import uuid
 
-from deploy.embedded.folder import SERVICES
+from shared.events.topics import SERVICES
 
 JAAS = """\
 // Who logs in at Kafka's listeners: clients as users that Kafka itself keeps, the node to itself by this word.

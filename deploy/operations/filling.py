@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from deploy.operations.archive import PIECE
-from deploy.operations.programs import Programs, environment_for
+from deploy.operations.programs import Programs, bare_environment, environment_for
 from deploy.operations.snapshots import DumpFailed, last_words
 
 SECONDS_FOR_A_LOCK = 15
@@ -62,6 +62,7 @@ class Filling:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env=bare_environment(),
         )
         if restoring.stdin is None or restoring.stdout is None or restoring.stderr is None:
             raise DumpFailed("pg_restore has no input")

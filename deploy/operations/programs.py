@@ -52,6 +52,11 @@ async def programs_for(server: int, path: str | None = None) -> Programs:
     raise NoPrograms(message)
 
 
+def bare_environment() -> dict[str, str]:
+    """Give the environment without what is ours or PostgreSQL's, for a program that asks no server."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PG", "CONVOCA_"))}
+
+
 def environment_for(url: str) -> tuple[str, Mapping[str, str]]:
     """Give the address without its password, for a command line that others see, and the environment that has it."""
     address = make_url(url)
@@ -63,7 +68,7 @@ def environment_for(url: str) -> tuple[str, Mapping[str, str]]:
         database=address.database,
         query=address.query,
     )
-    surroundings = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "CONVOCA_"))}
+    surroundings = bare_environment()
     if address.password is not None:
         surroundings["PGPASSWORD"] = str(address.password)
     surroundings |= {"PGCONNECT_TIMEOUT": "10", "PGAPPNAME": OURS, "PGCLIENTENCODING": "UTF8"}
@@ -83,7 +88,10 @@ def _folders(path: str | None) -> list[Path]:
 async def _version(program: Path) -> int | None:
     try:
         asked = await asyncio.create_subprocess_exec(
-            str(program), "--version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+            *(str(program), "--version"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=bare_environment(),
         )
     except OSError:
         return None

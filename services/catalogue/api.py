@@ -1,5 +1,6 @@
 """HTTP for machines: parse, call one operation, answer."""
 
+import asyncio
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -30,7 +31,7 @@ from shared.events.catalogue import Mode
 from shared.runtime import service_of
 from shared.web.openapi import Refusals, refuses
 from shared.web.pages import pages_of
-from shared.web.pagination import LARGEST_LIMIT, Instant, Page, Paged
+from shared.web.pagination import Instant, Page, Paged
 from shared.web.tokens import REFUSALS_TO_STAFF, Bearer, caller_of, require_staff
 
 router = APIRouter(tags=["workshops"])
@@ -133,16 +134,17 @@ async def list_workshops(
     responses={200: {"content": {"text/calendar": {"schema": {"type": "string"}}}}, **refuses(UNKNOWN_TOKEN)},
 )
 async def workshops_calendar(request: Request, criteria: Annotated[Criteria, Depends(_criteria)]) -> Response:
-    """Give the programme as a calendar to subscribe to: what is public, from a month ago on unless said otherwise."""
+    """Give the whole public programme as a calendar to subscribe to, from a month ago on unless said otherwise."""
     service = service_of(request)
     translator = pages_of(request).translator(request)
     since = criteria.since or service.clock() - REMEMBERED
     public = replace(criteria, states=PUBLIC, since=since)
     async with transaction(request) as tx:
-        rows = await operations.search(tx, public, None, LARGEST_LIMIT)
+        # A calendar has no next page: what it leaves out, nobody would miss until it has taken place.
+        rows = await operations.search(tx, public, None, None)
     office = translator.localised(request.app.state.office.name)
     url = str(service.settings.public_url).rstrip("/")
-    written = calendar(rows, office, url, service.clock(), translator)
+    written = await asyncio.to_thread(calendar, rows, office, url, service.clock(), translator)
     headers = {"Content-Language": translator.language, "Vary": "Cookie, Accept-Language"}
     return Response(written, headers=headers, media_type="text/calendar; charset=utf-8")
 

@@ -105,17 +105,7 @@ class SmtpPost:
         return None
 
     async def _connected(self) -> SMTP:
-        server = self._server
-        client = SMTP(
-            hostname=server.host,
-            port=server.port,
-            username=server.username,
-            password=server.password,
-            use_tls=server.scheme == "smtps",
-            start_tls=server.scheme == "smtp+starttls",
-            tls_context=self._tls,
-            timeout=SECONDS_TO_ANSWER,
-        )
+        client = client_of(self._server, self._tls, SECONDS_TO_ANSWER)
         try:
             await asyncio.wait_for(client.connect(), SECONDS_TO_CONNECT)
         except SMTPConnectResponseError as error:
@@ -128,6 +118,20 @@ class SmtpPost:
             reason = "smtp-unreachable"
             raise Unreachable(reason) from error
         return client
+
+
+def client_of(server: SmtpServer, tls: ssl.SSLContext | None, seconds: float) -> SMTP:
+    """Make what speaks to a server as its address says; it waits `seconds` for each answer, and `connect` logs in."""
+    return SMTP(
+        hostname=server.host,
+        port=server.port,
+        username=server.username,
+        password=server.password,
+        use_tls=server.scheme == "smtps",
+        start_tls=server.scheme == "smtp+starttls",
+        tls_context=tls,
+        timeout=seconds,
+    )
 
 
 async def _envelope(client: SMTP, sender: str, recipient: str) -> None:

@@ -52,7 +52,7 @@ class Desk:
         return await self._gatherer.ask(asked)
 
     def manage_path(self, enrolment_id: UUID) -> str:
-        """Give the path of the page by which its holder changes an enrolment."""
+        """Give the path of the page on which its holder sees an enrolment and may withdraw."""
         return f"/enrolments/{self.links.enrolment_token(enrolment_id)}"
 
     def manage_url(self, enrolment_id: UUID) -> str:

@@ -32,7 +32,7 @@ class EnrolmentRequest(EnrolmentForm):
 
 
 class EnrolmentAccepted(BaseModel):
-    """What a request got; whoever has `manage_url` may change it."""
+    """What a request got; whoever has `manage_url` may see and withdraw it."""
 
     enrolment_id: UUID
     workshop_id: UUID

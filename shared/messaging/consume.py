@@ -70,12 +70,10 @@ class Consumer:
                 await inbox.note(tx.session, self.subscription.name, [inbox.Outcome(letter.identity, "accepted")])
 
     async def tend(self) -> None:
-        """Try again what waits and is due; raises only what passes."""
+        """Try again what waits and is due, beside other processes that do; raises only what passes."""
         after = 0
         while True:
             async with self.database.transaction(self.clock()) as tx:
-                if await parking.tended_elsewhere(tx.session):
-                    return
                 parked = await parking.next_due(tx.session, self.subscription.name, after, tx.now)
             if parked is None:
                 return
@@ -156,7 +154,7 @@ class Consumer:
     async def _release(self, tx: Transaction, parked: parking.Parked, letter: Opened) -> None:
         """Take an event out of the waiting place, once, and have its effect; a verdict undoes both."""
         if not await parking.release(tx.session, parked, self.subscription.name, tx.now):
-            return  # another process was quicker
+            return  # another process has it, or had it
         if not await inbox.readmit(tx.session, self.subscription.name, letter.identity, tx.now):
             return  # its effect was had meanwhile, by the same event that came otherwise
         [letter] = await self._from_known_publishers(tx, [letter])
@@ -172,9 +170,9 @@ class Consumer:
         async with self.database.transaction(self.clock(), letter.envelope) as tx:
             if isinstance(verdict, Waits):
                 if tx.now - parked.parked_at < self.subscription.patience:
-                    await parking.wait_longer(tx.session, parked, verdict.reason, tx.now)
-                    waits = inbox.Outcome(letter.identity, "waiting", verdict.reason)
-                    await inbox.note(tx.session, self.subscription.name, [waits])
+                    if await parking.wait_longer(tx.session, parked, verdict.reason, tx.now):
+                        waits = inbox.Outcome(letter.identity, "waiting", verdict.reason)
+                        await inbox.note(tx.session, self.subscription.name, [waits])
                     return
                 verdict = Fault(verdict.reason, "what it refers to did not come while we waited")
             if await parking.release(tx.session, parked, self.subscription.name, tx.now):

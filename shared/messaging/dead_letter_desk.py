@@ -15,7 +15,6 @@ from shared.messaging.envelope import LONGEST_KEY, Record, unpack_headers
 
 State = Literal["open", "retried", "discarded"]
 STATES: tuple[State, ...] = get_args(State)
-LONGEST_LIST = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ async def listed(session: AsyncSession, states: Sequence[State], *, after: int, 
             ORDER BY id LIMIT :limit
             """
         ),
-        {"states": list(states), "after": after, "limit": min(limit, LONGEST_LIST)},
+        {"states": list(states), "after": after, "limit": limit},
     )
     return [_kept(row) for row in rows]
 

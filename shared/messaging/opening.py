@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
+from shared.errors import wording
 from shared.events.base import Event
 from shared.messaging import inbox, parking, publishers
 from shared.messaging.dead_letters import LONGEST_DETAIL, Fault
@@ -52,7 +53,7 @@ def look_into(record: Record, subscription: Subscription) -> Opened | None:
         return replace(letter, event=shape.model_validate_json(data))
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
-        detail = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'data'}: {each['msg']}" for each in faults)
+        detail = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'data'}: {wording(each)}" for each in faults)
         return replace(letter, fault=Fault("invalid", _printable(detail)))
 
 

@@ -11,8 +11,6 @@ from shared.messaging.envelope import Record, pack_headers, unpack_headers
 
 FIRST_WAIT = timedelta(milliseconds=250)
 LONGEST_WAIT = timedelta(seconds=30)
-LOCK = 7_243_002
-"""The advisory lock that lets one process at a time tend a service's waiting place."""
 
 Key = tuple[str, bytes | None]
 
@@ -129,8 +127,18 @@ async def next_due(session: AsyncSession, consumer: str, after: int, now: dateti
 
 
 async def release(session: AsyncSession, parked: Parked, consumer: str, now: datetime) -> bool:
-    """Take an event out of the waiting place; what waited behind it is due at once. False where it is not there."""
-    there = await session.scalar(text("DELETE FROM parked WHERE id = :id RETURNING id"), {"id": parked.id})
+    """Take an event out of the waiting place; what waited behind it is due at once.
+
+    False where it is not there, or where another transaction has it just now.
+    """
+    there = await session.scalar(
+        text(
+            """
+            DELETE FROM parked WHERE id = (SELECT id FROM parked WHERE id = :id FOR UPDATE SKIP LOCKED) RETURNING id
+            """
+        ),
+        {"id": parked.id},
+    )
     if there is None:
         return False
     if parked.record.key is not None:
@@ -141,19 +149,19 @@ async def release(session: AsyncSession, parked: Parked, consumer: str, now: dat
     return True
 
 
-async def wait_longer(session: AsyncSession, parked: Parked, reason: str, now: datetime) -> None:
-    """Put an event off, twice as long as the last time, up to half a minute."""
+async def wait_longer(session: AsyncSession, parked: Parked, reason: str, now: datetime) -> bool:
+    """Put an event off, twice as long as the last time, up to half a minute. False where others have tried it since."""
     wait = min(FIRST_WAIT * 2 ** min(parked.attempts, 10), LONGEST_WAIT)
-    await session.execute(
-        text("UPDATE parked SET due_at = :due, attempts = attempts + 1, reason = :reason WHERE id = :id"),
-        {"due": now + wait, "reason": reason, "id": parked.id},
+    there = await session.scalar(
+        text(
+            """
+            UPDATE parked SET due_at = :due, attempts = attempts + 1, reason = :reason
+            WHERE id = :id AND attempts = :attempts RETURNING id
+            """
+        ),
+        {"due": now + wait, "reason": reason, "id": parked.id, "attempts": parked.attempts},
     )
-
-
-async def tended_elsewhere(session: AsyncSession) -> bool:
-    """Take the lock on the waiting place until the transaction ends; true where another process has it."""
-    locked = await session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK})
-    return not locked
+    return there is not None
 
 
 def _parked(row: Row[tuple[object, ...]]) -> Parked:

@@ -3,7 +3,6 @@
 Such a row stays in the outbox and holds back what comes after it of its key, and nothing else.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.errors import NotFound
 
-LONGEST_LIST = 1000
 _COLUMNS = """
     o.id, o.topic, o.type, o.event_id, o.refused AS reason, o.created_at AS at,
     (SELECT count(*) FROM outbox b WHERE b.topic = o.topic AND b.key = o.key AND b.id > o.id
@@ -33,13 +31,14 @@ class Refused:
     behind: int
 
 
-async def listed(session: AsyncSession) -> Sequence[Refused]:
-    """Give the oldest of them, a thousand at the most."""
+async def listed(session: AsyncSession, *, after: int, limit: int) -> list[Refused]:
+    """Give up to `limit` of them with an id above `after`, the oldest first."""
     rows = await session.execute(
         text(
             f"SELECT {_COLUMNS} FROM outbox o WHERE o.refused IS NOT NULL AND o.published_at IS NULL"  # noqa: S608
-            f" ORDER BY o.id LIMIT {LONGEST_LIST}"
-        )
+            " AND o.id > :after ORDER BY o.id LIMIT :limit"
+        ),
+        {"after": after, "limit": limit},
     )
     return [Refused(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name for it
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from deploy.cli.outside import add_publisher
 from deploy.cli.target import Target
 from deploy.embedded import programs
-from deploy.embedded.folder import SERVICES, FrontPort
+from deploy.embedded.folder import FrontPort
 from deploy.embedded.processes import Child, Program
+from shared.events.topics import SERVICES
 from shared.messaging.kafka import connection
 from tests.access.broker import ADMIN, PASSWORD, Guarded
 from tests.brokers import Parts

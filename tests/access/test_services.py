@@ -5,9 +5,8 @@ import json
 
 import pytest
 
-from deploy.embedded.folder import SERVICES
 from deploy.kafka.services import FOLLOWERS
-from shared.events.topics import OWN, PEOPLE, WORKSHOPS
+from shared.events.topics import OWN, PEOPLE, SERVICES, WORKSHOPS
 from tests.access.broker import Guarded, acls_of
 from tests.access.running import USERS
 from tests.access.visitor import Visitor

@@ -12,7 +12,7 @@ from random import Random
 import asyncpg
 from aiokafka.errors import KafkaError
 
-from deploy.embedded.folder import SERVICES
+from shared.events.topics import SERVICES
 from tests.chaos.ground import Part
 from tests.chaos.world import World
 from tests.system.streams import connected

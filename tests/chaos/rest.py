@@ -11,8 +11,7 @@ import asyncpg
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.embedded.folder import SERVICES
-from shared.events.topics import ENROLMENTS, JOINING, PEOPLE, SEATS, WORKSHOPS
+from shared.events.topics import ENROLMENTS, JOINING, PEOPLE, SEATS, SERVICES, WORKSHOPS
 from tests.chaos.ledger import Ledger
 from tests.chaos.world import World
 

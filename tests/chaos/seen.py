@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from deploy.embedded.folder import SERVICES
+from shared.events.topics import SERVICES
 from shared.messaging.envelope import unpack_headers
 from tests.chaos.world import World
 from tests.system.stack import Mail

@@ -14,10 +14,11 @@ from typing import Literal
 
 from deploy import prepare
 from deploy.embedded import programs
-from deploy.embedded.folder import LOOPBACK, SERVICES, Folder
+from deploy.embedded.folder import LOOPBACK, Folder
 from deploy.embedded.postgres import Cluster
 from deploy.embedded.processes import Child, Program, is_ready
 from shared.database import Database
+from shared.events.topics import SERVICES
 from shared.messaging import publishers
 from shared.web import tokens
 from tests.chaos import ground, serving

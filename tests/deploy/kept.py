@@ -8,9 +8,8 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.embedded.folder import SERVICES
 from deploy.kafka.services import FOLLOWERS
-from shared.events.topics import OWN, dead_letters
+from shared.events.topics import OWN, SERVICES, dead_letters
 from tests.deploy.running import Up, until
 from tests.system.people import Person
 

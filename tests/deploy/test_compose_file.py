@@ -8,11 +8,11 @@ import pytest
 
 from deploy.compose.making import Wishes, make
 from deploy.compose.secrets import drawn
-from deploy.embedded.folder import SERVICES
 from deploy.embedded.programs import DRAIN
 from services.notifications.settings import Settings
 from services.registration.settings import RegistrationSettings
 from shared import VERSION
+from shared.events.topics import SERVICES
 from shared.settings import PREFIX, ServiceSettings
 from tests.deploy.compose_file import OVERLAYS, PROJECT, Service, files_of, read, seconds, sources_of, variables
 

@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from deploy.embedded.folder import SERVICES
+from shared.events.topics import SERVICES
 from tests.deploy.compose_file import PROJECT, read
 from tests.deploy.observability_files import CONFIG, FOLDER, alerts, expressions, panels
 from tests.deploy.promql import Asked, asked

@@ -1,11 +1,14 @@
-"""pg_dump is one that is new enough for the server: from PATH, else from the wheel, else nothing is begun."""
+"""pg_dump is one that is new enough for the server: from PATH, else from the wheel; none of them is told secrets."""
 
+import contextlib
 import stat
 from pathlib import Path
 
 import pytest
 
-from deploy.operations.programs import NEEDED, NoPrograms, environment_for, programs_for
+from deploy.operations.filling import filling
+from deploy.operations.programs import NEEDED, NoPrograms, Programs, environment_for, programs_for
+from deploy.operations.snapshots import DumpFailed
 
 WHEEL, NEWEST = 18, 99
 
@@ -36,3 +39,28 @@ def test_a_password_stands_on_no_command_line() -> None:
     address, surroundings = environment_for("postgresql://maria:s%40cret@db.example.org:5433/catalogue?sslmode=require")
     assert address == "postgresql://maria@db.example.org:5433/catalogue?sslmode=require"
     assert surroundings["PGPASSWORD"] == "s@cret"
+
+
+TELLS = """#!/bin/sh
+env > "$(dirname "$0")/$(basename "$0").told"
+echo 'pg_dump (PostgreSQL) 18.0'
+"""
+
+
+async def test_programs_are_told_no_secrets_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NEEDED:
+        program = tmp_path / name
+        program.write_text(TELLS)
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    secrets = ("CONVOCA_SECRET_KEY", "CONVOCA_CATALOGUE_DATABASE_URL", "PGPASSWORD")
+    for name in secrets:
+        monkeypatch.setenv(name, "s@cret-of-ours")
+
+    await programs_for(WHEEL, str(tmp_path))
+    async with filling("postgresql://maria:w0rd@db.example.org/catalogue", Programs(tmp_path)) as place:
+        with contextlib.suppress(DumpFailed):
+            await place.fill(lambda _: b"", lambda _: None)
+
+    told = {name: (tmp_path / f"{name}.told").read_text() for name in NEEDED}
+    assert {name for name, words in told.items() if "s@cret-of-ours" in words} == set()
+    assert {name for name, words in told.items() if "w0rd" in words} == {"psql"}

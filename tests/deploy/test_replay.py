@@ -10,8 +10,7 @@ import httpx
 import psutil
 import pytest
 
-from deploy.embedded.folder import SERVICES
-from shared.events.topics import OWN
+from shared.events.topics import OWN, SERVICES
 from tests.deploy.conftest import Command
 from tests.deploy.kept import mails_to, newest, state, taken, topics
 from tests.deploy.running import Up, convoca, convoca_here, status, until

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from deploy.embedded import postgres, programs
-from deploy.embedded.folder import LOOPBACK, SERVICES, Folder, FrontPort, Secrets
+from deploy.embedded.folder import LOOPBACK, Folder, FrontPort, Secrets
 from deploy.embedded.processes import Child, is_ready, listens
+from shared.events.topics import SERVICES
 from tests.brokers import Parts
 from tests.collector import Collector
 from tests.deploy.running import Up, free_port

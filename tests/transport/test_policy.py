@@ -12,12 +12,14 @@ from sqlalchemy import text
 
 from shared.database import Transaction
 from shared.errors import Conflict, Forbidden, Outdated
+from shared.events.catalogue import WorkshopHeld
 from shared.events.registration import OrganisationRegistered
 from shared.events.topics import INBOUND
 from shared.messaging import publishers
 from shared.messaging.consume import TRIES, Consumer
 from shared.messaging.envelope import Record
 from shared.messaging.follow import Followers
+from shared.messaging.opening import look_into
 from shared.observability import EVENTS
 from tests.transport.conftest import Rig, record_of, subscription_of, unknown, with_headers
 
@@ -89,6 +91,24 @@ async def test_invalid_data_is_a_dead_letter_that_names_the_field_and_repeats_no
     incident = (await rig.rows("SELECT * FROM outbox WHERE topic = 'registration.incidents'"))[0]
     assert json.loads(incident.payload)["reason"] == "invalid"
     assert b"example.org" not in incident.payload + incident.headers
+
+
+def test_what_is_told_of_invalid_data_is_in_our_own_words_where_we_have_any() -> None:
+    async def nothing(event: WorkshopHeld, tx: Transaction) -> None: ...
+
+    follow = Followers("registration")
+    follow(WorkshopHeld.topic, events=WorkshopHeld)(nothing)
+    data = json.dumps({"sessions": [{"timezone": "Atlantis"}]}).encode()
+    bad = with_headers(
+        replace(record_of("x", uuid4(), topic="catalogue.workshops"), value=data), ce_type=b"workshop.held"
+    )
+
+    opened = look_into(bad, follow.subscriptions[0])
+
+    assert opened is not None
+    assert opened.fault is not None
+    said = opened.fault.detail.split("; ")
+    assert "sessions.0.timezone: is not a time zone of the IANA database, such as Europe/Madrid" in said
 
 
 async def test_a_structured_cloudevent_is_understood(rig: Rig) -> None:

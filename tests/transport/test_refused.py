@@ -32,7 +32,7 @@ async def test_a_refused_message_is_settled_and_what_is_behind_it_follows(
         number = await tx.session.scalar(FIRST)
         await tx.session.execute(SET_ASIDE, {"id": number})
     async with resting.transaction() as tx:
-        [found] = await refused.listed(tx.session)
+        [found] = await refused.listed(tx.session, after=0, limit=10)
         assert (found.id, found.topic, found.reason, found.behind) == (
             number,
             stream.name,
@@ -42,7 +42,7 @@ async def test_a_refused_message_is_settled_and_what_is_behind_it_follows(
         with pytest.raises(NotFound):
             await refused.retry(tx.session, number + 1)
         assert await do(tx.session, number) == found
-        assert await refused.listed(tx.session) == []
+        assert await refused.listed(tx.session, after=0, limit=10) == []
         with pytest.raises(NotFound):
             await refused.discard(tx.session, number)
     await resting.database.close()

@@ -69,7 +69,7 @@ async def _refused(service: str, database: Connection) -> Finding:
     do = (
         f"mend the cause and `convoca outbox retry {rows[0]['id']} --service {service}`, or give the message up with"
         f" `convoca outbox discard {rows[0]['id']} --service {service}`;"
-        f" `convoca outbox list --service {service}` has all"
+        f" `convoca outbox list --service {service} --all` has all"
     )
     return ill("refused", service, says, do)
 

@@ -9,10 +9,11 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
-from aiosmtplib import SMTP, SMTPException
+from aiosmtplib import SMTPException
 from pydantic import ValidationError
 
 from deploy.operations.doctor.findings import Finding, Patient, ill, lasting, well
+from services.notifications.clients import client_of
 from shared.health import Health
 
 SECONDS_TO_ANSWER = 10.0
@@ -52,16 +53,7 @@ async def of_smtp(patient: Patient) -> list[Finding]:
     if server is None:
         return []
     about = f"{server.host}:{server.port}"
-    client = SMTP(
-        hostname=server.host,
-        port=server.port,
-        username=server.username,
-        password=server.password,
-        use_tls=server.scheme == "smtps",
-        start_tls=server.scheme == "smtp+starttls",
-        tls_context=patient.tls,
-        timeout=SECONDS_TO_ANSWER,
-    )
+    client = client_of(server, patient.tls, SECONDS_TO_ANSWER)
     try:
         await asyncio.wait_for(client.connect(), SECONDS_TO_ANSWER)
         await client.ehlo()

@@ -27,8 +27,8 @@ async def workshop(tx: Transaction, key: UUID | str, *, drafts: bool) -> Worksho
     return row
 
 
-async def search(tx: Transaction, criteria: Criteria, after: Position | None, limit: int) -> Sequence[Workshop]:
-    """List the workshops that meet `criteria`, in the order of their first session."""
+async def search(tx: Transaction, criteria: Criteria, after: Position | None, limit: int | None) -> Sequence[Workshop]:
+    """List the workshops that meet `criteria`, in the order of their first session; all of them without a `limit`."""
     return await repository.workshops(tx.session, criteria, after, limit)
 
 

@@ -163,7 +163,7 @@ def _action(letter: Letter, paper: Paper, translator: Translator) -> Action | No
         return Action(_("See the activity"), paper.workshop_url(letter.workshop))
     if letter.rule in PARTED or letter.enrolment_id is None:
         return Action(_("See all the activities"), paper.programme_url)
-    return Action(_("See, change or withdraw your enrolment"), paper.manage_url(letter.enrolment_id))
+    return Action(_("See or withdraw your enrolment"), paper.manage_url(letter.enrolment_id))
 
 
 def _calendars(letter: Letter, paper: Paper, translator: Translator) -> list[tuple[str, bytes, str]]:

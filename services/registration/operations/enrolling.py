@@ -18,7 +18,7 @@ from services.registration.repository.enrolments import New
 from shared.database import Transaction
 from shared.events.registration import OutsideReference
 
-PRIVACY_NOTICE = "2026-01"
+PRIVACY_NOTICE = "2026-11"
 """The version of the privacy notice that one consents to; it changes with the notice on the form."""
 
 

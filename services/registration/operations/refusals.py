@@ -18,7 +18,7 @@ _CLOSED: dict[Closed, str] = {
     "started": "The workshop has begun.",
 }
 _REFUSED: dict[Refusal, str] = {
-    "already-enrolled": "This person is enrolled in this workshop already; the link to change it is in their mail.",
+    "already-enrolled": "This person has enrolled already; the link to see or withdraw the enrolment is in their mail.",
     "refused-before": "The office has declined this person's enrolment in this workshop; write to the office about it.",
     "organisation-quota": "This organisation holds as many seats of this workshop as one may.",
 }

@@ -10,11 +10,13 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 from icalendar import Calendar
+from sqlalchemy import text
 
 from services.catalogue.app import build
 from shared.messaging import publishers
 from shared.settings import ServiceSettings
 from shared.web import tokens
+from shared.web.pagination import LARGEST_LIMIT
 from tests.clock import HandClock
 from tests.conftest import MakeUrl
 from tests.operations.catalogue.conftest import SECRET, START
@@ -280,3 +282,25 @@ async def test_the_programme_can_be_subscribed_to_as_a_calendar(
     )
     assert str(after["uid"]) == str(stage["uid"])
     assert int(str(after["sequence"])) > int(str(stage["sequence"]))
+
+
+AGAIN = text(
+    """
+    INSERT INTO workshops
+    SELECT (jsonb_populate_record(w, jsonb_build_object(
+        'workshop_id', gen_random_uuid(), 'slug', w.slug || '-' || n, 'starts_at', w.starts_at + n * interval '1 min'
+    ))).* FROM workshops w, generate_series(1, :more) n
+    """
+)
+
+
+async def test_a_calendar_leaves_out_nothing_however_much_there_is(
+    app: FastAPI, staff: httpx.AsyncClient, anybody: httpx.AsyncClient
+) -> None:
+    await scheduled(staff)
+    async with app.state.service.transaction() as tx:
+        await tx.session.execute(AGAIN, {"more": LARGEST_LIMIT})
+
+    answer = await anybody.get(f"{WORKSHOPS}.ics")
+
+    assert answer.text.count("BEGIN:VEVENT") == LARGEST_LIMIT + 1
