@@ -11,8 +11,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shared.events.topics import SERVICES as SERVICES  # noqa: PLC0414 - it was here, and suites still ask for it here
-
 LOOPBACK = "127.0.0.1"
 Service = Literal["catalogue", "registration", "notifications"]
 

@@ -18,12 +18,12 @@ from deploy.embedded.folder import Folder, Secrets
 from deploy.embedded.processes import Child, Program, is_ready, listens
 from deploy.prepare import make_topics, plain_kafka
 from shared import migrations
+from shared.events.topics import SERVICES
 from tests import brokers
 from tests.bench import world
 from tests.deploy.running import free_port
 
 Broker = Literal["embedded", "kafka"]
-SERVICES = ("catalogue", "registration", "notifications")
 SECONDS_FOR_A_PROGRAM = 280
 OF_THE_EMBEDDED_BROKER = (
     "CONVOCA_KAFKA_SESSION_SECONDS",

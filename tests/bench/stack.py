@@ -7,9 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+from shared.events.topics import SERVICES
 from tests.bench import figures
 from tests.bench.figures import Figure
-from tests.bench.ground import SERVICES, megabytes
+from tests.bench.ground import megabytes
 
 MOST_SECONDS = 5.0
 MOST_MEGABYTES = 120.0

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from deploy.cli.command import EMBEDDED, VERBS
-from deploy.embedded.folder import SERVICES
+from shared.events.topics import SERVICES
 from tests.compose.deployed import Deployed
 from tests.compose.deployment import LASTING, OURS, docker
 from tests.deploy.compose_file import read, sources_of

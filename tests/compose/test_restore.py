@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 from cloudevents.core.bindings.http import to_binary_event
 
-from deploy.embedded.folder import SERVICES
+from shared.events.topics import SERVICES
 from tests.compose.deployed import Deployed
 from tests.deploy import kept
 from tests.system.offers import workshop

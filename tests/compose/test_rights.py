@@ -2,9 +2,8 @@
 
 import pytest
 
-from deploy.embedded.folder import SERVICES
 from deploy.kafka.access import Login
-from shared.events.topics import OWN, SEATS, WORKSHOPS
+from shared.events.topics import OWN, SEATS, SERVICES, WORKSHOPS
 from tests.compose.deployed import REFUSED, WRITTEN, Deployed, record
 from tests.system.offers import workshop
 

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from deploy.embedded.folder import SERVICES
 from shared import migrations
+from shared.events.topics import SERVICES
 from tests.brokers import require_engine
 from tests.compose.account import catcher_of, containers_of, counted, everything_is_true_of
 from tests.compose.deployed import Deployed

@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from deploy.embedded.folder import SERVICES
-from shared.events.topics import OWN, WORKSHOPS
+from shared.events.topics import OWN, SERVICES, WORKSHOPS
 from tests.compose.account import LOOKING, all_mailed, catcher_of, containers_of, counted, everything_is_true_of
 from tests.compose.deployed import REFUSED, WRITTEN, Deployed, record
 from tests.compose.deployment import docker

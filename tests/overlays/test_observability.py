@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest_asyncio
 
-from deploy.embedded.folder import SERVICES
+from shared.events.topics import SERVICES
 from tests.compose.deployed import Deployed
 from tests.compose.deployment import docker
 from tests.compose.waiting import before_long
