@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.conftest import Command
-from tests.deploy.running import CONVOCA, Up, convoca, surroundings
+from tests.deploy.running import CONVOCA, Up, convoca, convoca_here, surroundings
 
 EVENT = {
     "specversion": "1.0",
@@ -64,10 +64,12 @@ programmes:
         ("restore", "x.convoca", "--service", "catalogue"),
     ],
 )
-def test_wrong_use_ends_with_2_and_says_nothing_to_machines(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    run = convoca(*arguments, folder=tmp_path)
-    assert (run.returncode, run.stdout) == (2, "")
-    assert "\x1b[" not in run.stderr
+def test_wrong_use_ends_with_2_and_says_nothing_to_machines(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    code, out, err = convoca_here(monkeypatch, *arguments, folder=tmp_path)
+    assert (code, out) == (2, "")
+    assert "\x1b[" not in err
 
 
 @pytest.mark.parametrize(
@@ -88,12 +90,11 @@ def test_wrong_use_ends_with_2_and_says_nothing_to_machines(tmp_path: Path, argu
         "doctor",
     ],
 )
-def test_each_verb_explains_itself_with_an_example(verb: str) -> None:
-    run = subprocess.run(
-        [CONVOCA, *verb.split(), "--help"], capture_output=True, text=True, check=True, env=surroundings()
-    )
-    assert f"Example: convoca {verb}" in run.stdout
-    assert "\x1b[" not in run.stdout
+def test_each_verb_explains_itself_with_an_example(monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    code, out, _ = convoca_here(monkeypatch, *verb.split(), "--help")
+    assert code == 0
+    assert f"Example: convoca {verb}" in out
+    assert "\x1b[" not in out
 
 
 def test_without_a_stack_one_line_says_so(tmp_path: Path) -> None:
@@ -155,9 +156,11 @@ def test_a_publisher_gets_what_it_needs_once(stack: Up) -> None:
         ("events", "publish", "no-such-file.json"),
     ],
 )
-def test_what_is_asked_wrongly_is_told_in_one_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    run = convoca(*arguments, folder=tmp_path)
-    (line,) = run.stderr.splitlines()
+def test_what_is_asked_wrongly_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    _, _, err = convoca_here(monkeypatch, *arguments, folder=tmp_path)
+    (line,) = err.splitlines()
     assert line.startswith(("convoca: a system's name is lower-case letters", "convoca: no-such-file.json cannot be"))
 
 
@@ -240,12 +243,12 @@ def test_an_event_that_is_published_is_seen_by_who_tails(stack: Up, tmp_path: Pa
 
 
 @pytest.mark.parametrize("content", ["nonsense", '{"id": "1"}', '{"specversion": "1.0", "id": "1"}'])
-def test_what_is_no_cloud_event_is_not_published(stack: Up, tmp_path: Path, content: str) -> None:
+def test_what_is_no_cloud_event_is_not_published(command: Command, tmp_path: Path, content: str) -> None:
     file = tmp_path / "event.json"
     file.write_text(content)
-    run = convoca("events", "publish", str(file), "--topic", "inbound.catalogue.x", folder=stack.folder)
-    assert run.returncode == 1
-    assert len(run.stderr.splitlines()) == 1
+    code, _, err = command("events", "publish", str(file), "--topic", "inbound.catalogue.x")
+    assert code == 1
+    assert len(err.splitlines()) == 1
 
 
 def test_a_row_that_is_refused_stops_no_other(stack: Up, tmp_path: Path) -> None:
