@@ -34,7 +34,7 @@ DELAY = Histogram(
     "Time from when a notice was due to SMTP's acceptance",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600),
 )
-AT_ONCE = 8
+AT_ONCE = 16
 """How many mails are on their way at a time, each over a connection of its own."""
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_TO_GATHER = 0.02
