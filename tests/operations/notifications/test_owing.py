@@ -155,8 +155,9 @@ async def test_new_enrolments_make_one_mail_a_workshop_and_quarter_of_an_hour(ho
     house.clock.forward(timedelta(minutes=15, seconds=11))
     await house.send()
 
-    subjects = [str(each.message["Subject"]) for each in house.room.to("laia@example.cat")]
-    assert subjects == ["6 new enrolments: First meeting", "1 new enrolment: First meeting"]
+    subjects = {str(each.message["Subject"]) for each in house.room.to("laia@example.cat")}
+    assert subjects == {"6 new enrolments: First meeting", "1 new enrolment: First meeting"}
+    assert len(house.room.to("laia@example.cat")) == len(subjects)
     await house.tell(enrolment(person("Late"), meeting))
     assert len(await house.notices(rule=Rule.NEW_ENROLMENTS)) == 3
 
