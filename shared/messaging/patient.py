@@ -15,7 +15,7 @@ from shared.observability import where
 log = structlog.get_logger()
 MS_TO_POLL = 1000
 SECONDS_TO_GATHER = 0.25
-"""How long an acknowledgement may wait for those of later batches: each costs as much as a transaction."""
+"""How long an acknowledgement may wait for those of later batches: each is a round trip of its own."""
 SECONDS_TO_TAKE_LEAVE = 1.0
 Batches = dict[TopicPartition, list["ConsumerRecord[Any, Any]"]]
 
