@@ -50,9 +50,9 @@ def of_service(service: str, subscriptions: Iterable[Subscription]) -> tuple[Rig
     """Let a service write what is its own, and read what it follows in the groups in which it does."""
     rights = [Right("write", "topic", topic.name) for topic in OWN[service]]
     for subscription in subscriptions:
-        rights.append(Right("read", "group", subscription.name))
+        rights.append(Right("read", "group", subscription.group))
         rights += [_to_follow(topic) for topic in subscription.topics]
-    return tuple(rights)
+    return tuple(dict.fromkeys(rights))
 
 
 def _to_follow(topic: Topic) -> Right:

@@ -12,7 +12,7 @@ from shared.errors import Unavailable
 from shared.events.topics import OWN, SERVICES
 from shared.settings import KafkaSettings
 
-GROUPS = {service: tuple(each.name for each in FOLLOWERS[service].subscriptions) for service in SERVICES}
+GROUPS = {service: tuple({each.group: None for each in FOLLOWERS[service].subscriptions}) for service in SERVICES}
 """The consumer groups of each service."""
 NOBODY = (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
 LOOK = 0.1

@@ -17,7 +17,6 @@ from pydantic import BaseModel
 from deploy.kafka.services import FOLLOWERS
 from deploy.operations.places import CLIENT, acknowledged
 from shared.database import Database
-from shared.events.topics import INBOUND
 from shared.messaging import header_names
 from shared.messaging.consume import Consumer
 from shared.messaging.envelope import Record, pack_headers, unpack_headers
@@ -106,8 +105,7 @@ async def places(kafka: KafkaSettings, service: str) -> Places | None:
     subscription = subscription_of(service)
     if subscription is None:
         return None
-    prefix = f"{INBOUND[service].name}."
-    return Places(subscription, await acknowledged(kafka, subscription.name, lambda name: name.startswith(prefix)))
+    return Places(subscription, await acknowledged(kafka, subscription.group, subscription.follows))
 
 
 async def from_there(kafka: KafkaSettings, places: Places) -> AsyncGenerator[list[Record], None]:

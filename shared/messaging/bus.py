@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
 import structlog
@@ -40,6 +40,8 @@ LONGEST_PAUSE = 3.0
 
 Subscriber = LogicSubscriber[Any]
 Records = tuple["ConsumerRecord[Any, Any]", ...]
+Groups = Mapping[str, Sequence[Consumer]]
+"""The consumers of each consumer group; they share one client, and each takes what is its own."""
 
 
 class Bus:
@@ -49,22 +51,23 @@ class Bus:
         self._settings = settings
         self._service = service
         self._consumers = consumers
+        self._groups = _by_group(consumers)
         self._broker: KafkaBroker | None = None
         self._polling: set[str] = set()
         self._seconds_to_join = max(LEAST_SECONDS_TO_JOIN, SESSIONS_TO_JOIN * settings.kafka_session_seconds)
 
     @property
     def well(self) -> bool:
-        """Tell whether every consumer is in its group and asks for records."""
-        return self._polling.issuperset(each.subscription.name for each in self._consumers)
+        """Tell whether there is somebody in each group who asks for records."""
+        return self._polling.issuperset(self._groups)
 
     async def run(self) -> None:
-        """Wait for the broker, then keep every consumer going, each on its own, whatever befalls it."""
+        """Wait for the broker, then keep the client of every group going, each on its own, whatever befalls it."""
         while not await answers(self._settings, SECONDS_TO_ANSWER):
             log.warning("waiting-for-kafka", servers=self._settings.kafka_servers)
             await asyncio.sleep(0.5)
         header_names.read_any()
-        self._broker = broker = _connect(self._settings, self._service, self._consumers)
+        self._broker = broker = _connect(self._settings, self._service, self._groups)
         await broker.connect()
         config = broker.config.broker_config
         asked = config.builder.keywords  # type: ignore[attr-defined]
@@ -81,8 +84,8 @@ class Bus:
     async def measure_lag(self) -> None:
         """Tell how far behind each consumer is on its partitions, by its own position and the broker's word."""
         subscribers = self._broker.subscribers if self._broker else ()
-        following = {str(each.group_id): each.consumer for each in cast("list[Subscriber]", subscribers)}
-        await lag.measure({name: each for name, each in following.items() if each and name in self._polling})
+        taking = [each.consumer for each in cast("list[Subscriber]", subscribers) if str(each.group_id) in self._polling]
+        await lag.measure(filter(None, taking), [each.subscription for each in self._consumers])
 
     async def _keep(self, subscriber: Subscriber) -> None:
         name, pause = str(subscriber.group_id), FIRST_PAUSE
@@ -116,8 +119,15 @@ class Bus:
             log.warning("group-dropped", consumer=group)
 
 
-def _connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer]) -> KafkaBroker:
-    """Make a subscriber for each consumer: acknowledged is what is settled, what must wait is taken again."""
+def _by_group(consumers: Sequence[Consumer]) -> Groups:
+    groups: dict[str, list[Consumer]] = {}
+    for consumer in consumers:
+        groups.setdefault(consumer.subscription.group, []).append(consumer)
+    return groups
+
+
+def _connect(settings: KafkaSettings, service: str, groups: Groups) -> KafkaBroker:
+    """Make a subscriber for each group: acknowledged is what is settled, what must wait is taken again."""
     broker = KafkaBroker(
         settings.kafka_servers.split(","),
         security=security(settings),
@@ -129,13 +139,13 @@ def _connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer
         consumer_only=True,
         metadata_max_age_ms=MS_TO_SEE_A_NEW_TOPIC,
     )
-    for consumer in consumers:
-        subscription = consumer.subscription
-        names = [topic.name for topic in subscription.topics]
+    for group, consumers in groups.items():
+        names = [topic.name for each in consumers for topic in each.subscription.topics]
+        inbound = consumers[0].subscription.inbound
         subscriber = broker.subscriber(
-            *([] if subscription.inbound else names),
-            pattern=f"^{names[0].replace('.', '[.]')}[.].+$" if subscription.inbound else None,
-            group_id=subscription.name,
+            *([] if inbound else names),
+            pattern=f"^{names[0].replace('.', '[.]')}[.].+$" if inbound else None,
+            group_id=group,
             batch=True,
             max_records=MOST_RECORDS,
             fetch_max_wait_ms=settings.kafka_fetch_wait_ms,
@@ -147,26 +157,28 @@ def _connect(settings: KafkaSettings, service: str, consumers: Sequence[Consumer
             decoder=_as_records,
             no_reply=True,
         )
-        subscriber(_handler(consumer))
+        subscriber(_handler(consumers))
     return broker
 
 
-def _handler(consumer: Consumer) -> Callable[[Sequence[Record]], Awaitable[None]]:
+def _handler(consumers: Sequence[Consumer]) -> Callable[[Sequence[Record]], Awaitable[None]]:
     pause = FIRST_PAUSE
 
     async def take(records: Sequence[Record]) -> None:
         nonlocal pause
-        try:
-            await consumer.take(records)
-        except Exception as error:
-            # What is no outage is a bug in our own house, for a record's bug has become its dead letter: wait too.
-            level = log.warning if passes(error) else log.error
-            told = {"consumer": consumer.subscription.name, "error": type(error).__name__, "at": where(error)}
-            level("waiting-to-consume", **told)
-            RETRIES.labels(consumer.subscription.name, "outage").inc()
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-            raise NackMessage from error
+        for consumer in consumers:  # in the order in which they are declared
+            own = [each for each in records if consumer.subscription.follows(each.topic)]
+            try:
+                await consumer.take(own)
+            except Exception as error:
+                # What is no outage is a bug in our own house, for a record's bug has become its dead letter: wait too.
+                level = log.warning if passes(error) else log.error
+                told = {"consumer": consumer.subscription.name, "error": type(error).__name__, "at": where(error)}
+                level("waiting-to-consume", **told)
+                RETRIES.labels(consumer.subscription.name, "outage").inc()
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+                raise NackMessage from error  # what the ones before have taken is known to their inbox
         pause = FIRST_PAUSE
 
     return take

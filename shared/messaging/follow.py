@@ -99,9 +99,13 @@ BatchDecorator = Callable[[BatchHandler], BatchHandler]
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A stream that is followed. `name` is the consumer group and the inbox's consumer: never change it."""
+    """Streams that are followed by one function.
+
+    `name` is the inbox's consumer, `group` the consumer group that takes the records: never change them.
+    """
 
     name: str
+    group: str
     topics: tuple[Topic, ...]
     events: dict[str, type[Event]]
     handle: BatchHandler
@@ -112,12 +116,19 @@ class Subscription:
         """Tell whether outside systems write here, so that what is unknown is their fault."""
         return self.topics[0].inbound
 
+    def follows(self, topic: str) -> bool:
+        """Tell whether the topic of that name is one of those followed."""
+        if self.inbound:
+            return topic.startswith(f"{self.topics[0].name}.")
+        return any(topic == each.name for each in self.topics)
+
 
 class Followers:
-    """The subscriptions of one service."""
+    """The subscriptions of one service; what it follows of our own streams is taken by one consumer group, `group`."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, group: str | None = None) -> None:
         self.service = service
+        self._group = group or service
         self.subscriptions: list[Subscription] = []
 
     def __call__(
@@ -156,9 +167,11 @@ class Followers:
         self, topics: tuple[Topic, ...], events: object, patience: timedelta, name: str | None, handle: BatchHandler
     ) -> None:
         classes: Sequence[type[Event]] = typing.get_args(events) or (typing.cast("type[Event]", events),)
+        named = f"{self.service}.{name or topics[0].name}"
         self.subscriptions.append(
             Subscription(
-                name=f"{self.service}.{name or topics[0].name}",
+                name=named,
+                group=named if topics[0].inbound else self._group,
                 topics=topics,
                 events={each.type: each for each in classes},
                 handle=handle,

@@ -27,7 +27,7 @@ async def test_a_reader_reads_what_was_named_in_groups_of_its_own(stack: Guarded
     site = Visitor.of(added.kafka)
     for group in (None, "site-of-vic", "site-of-vic.cache"):
         assert await site.reads(WORKSHOPS.name, group) == "read"
-    for group in ("site-of-vics", "registration.catalogue.workshops", "other"):
+    for group in ("site-of-vics", "registration", "other"):
         assert await site.reads(WORKSHOPS.name, group) == NO_GROUP
     cms = await let_in(stack, "catalogue")
     for topic in (PEOPLE.name, JOINING.name, ENROLMENTS.name, cms.topic, dead_letters("registration").name):

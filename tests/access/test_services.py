@@ -26,7 +26,7 @@ async def test_a_service_writes_its_own_streams_and_no_other(stack: Stack, broke
     assert written == {topic.name for topic in OWN[service]}
     assert {operation for *_, operation in granted} == {"READ", "WRITE"}
     groups = {name for kind, _, name, _ in granted if kind == "GROUP"}
-    assert groups == {each.name for each in FOLLOWERS[service].subscriptions}
+    assert groups == {each.group for each in FOLLOWERS[service].subscriptions}
     prefixed = {name for _, pattern, name, _ in granted if pattern == "PREFIXED"}
     assert prefixed == ({f"inbound.{service}."} if service != "notifications" else set())
     visitor = Visitor(broker.as_user(service, USERS[service]))

@@ -121,7 +121,7 @@ def test_what_a_service_receives_is_what_it_follows(service: str) -> None:
         if each["action"] == "receive"
     ]
     assert received == [
-        (each.name, f"#/channels/{topic.name}", {message_name(shape) for shape in each.events.values()})
+        (each.group, f"#/channels/{topic.name}", {message_name(shape) for shape in each.events.values()})
         for each in FOLLOWED[service]
         for topic in each.topics
     ]

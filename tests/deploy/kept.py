@@ -64,7 +64,7 @@ async def all_was_taken(shown: Mapping[str, Any]) -> bool:
         for subscription in FOLLOWERS[service].subscriptions:
             if subscription.inbound:
                 continue
-            async with Reader(shown["kafka"], subscription.name) as reader:
+            async with Reader(shown["kafka"], subscription.group) as reader:
                 partitions = await reader.partitions([topic.name for topic in subscription.topics])
                 ends = await reader.consumer.end_offsets(partitions)
                 for each in partitions:

@@ -114,7 +114,7 @@ def subscription_of(
     effects: Effects, *stream: Topic, name: str | None = None, patience: timedelta = PATIENCE
 ) -> Subscription:
     """Follow `stream` with the effects."""
-    follow = Followers("registration")
+    follow = Followers("registration", group=f"registration.{name or stream[0].name}")
     follow(*stream, events=OrganisationRegistered, name=name, patience=patience)(effects.note)
     return follow.subscriptions[0]
 

@@ -33,5 +33,5 @@ async def test_who_stops_has_said_how_far_it_has_come(
             return len(effects.calls) == SOME
 
         await eventually(all_were_had, "the effects")
-    places = await acknowledged(kafka, subscription.name, lambda name: name == stream.name)
+    places = await acknowledged(kafka, subscription.group, lambda name: name == stream.name)
     assert sorted(place for place in places.values() if place) == [SOME]

@@ -1,5 +1,6 @@
 """How far each consumer is behind; one that has something to take, and does not, is found."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from aiokafka.errors import KafkaError
@@ -20,20 +21,20 @@ async def of_lag(patient: Patient) -> list[Finding]:
     kafka = await that_answers(patient)
     if kafka is None:
         return []
-    followed = {each.name: (service, each) for service in SERVICES for each in FOLLOWERS[service].subscriptions}
-    shut = await _shut(kafka, list(followed))
-    found = [await _lag(patient, kafka, *followed[name]) for name in followed if name not in shut]
+    followed = [(service, each) for service in SERVICES for each in FOLLOWERS[service].subscriptions]
+    shut = await _shut(kafka, {each.group for _, each in followed})
+    found = [await _lag(patient, kafka, service, each) for service, each in followed if each.group not in shut]
     if shut:
         says = f"{kafka.kafka_username or 'this user'} may not see how far these have come: {', '.join(shut)}"
         found.append(ill("lag", f"{len(shut)} groups", says, ADMINISTRATOR))
     return found
 
 
-async def _shut(kafka: KafkaSettings, groups: list[str]) -> list[str]:
+async def _shut(kafka: KafkaSettings, groups: Collection[str]) -> list[str]:
     """Name the groups that are not shown; asked first, for who sees none of a group's topics hears of no refusal."""
     admin = admin_client(kafka)  # by its name, for a client that nobody holds gives up what it was asked
     shut = []
-    for group, future in admin.describe_consumer_groups(groups, request_timeout=SECONDS_TO_ANSWER).items():
+    for group, future in admin.describe_consumer_groups(sorted(groups), request_timeout=SECONDS_TO_ANSWER).items():
         try:
             await answered(future)
         except Refused:
@@ -44,13 +45,8 @@ async def _shut(kafka: KafkaSettings, groups: list[str]) -> list[str]:
 
 
 async def _lag(patient: Patient, kafka: KafkaSettings, service: str, followed: Subscription) -> Finding:
-    names, prefix = {topic.name for topic in followed.topics}, f"{followed.topics[0].name}."
-
-    def belongs(name: str) -> bool:
-        return name.startswith(prefix) if followed.inbound else name in names
-
     try:
-        late = await behind(kafka, await acknowledged(kafka, followed.name, belongs))
+        late = await behind(kafka, await acknowledged(kafka, followed.group, followed.follows))
     except KafkaError as error:
         do = "see what else is found of Kafka; else this is a bug"
         return ill("lag", followed.name, f"could not be looked at: {type(error).__name__}", do)

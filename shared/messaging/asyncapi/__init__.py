@@ -149,7 +149,7 @@ def _receives(described: Described) -> Json:
         for topic in each.topics:
             name = f"receive.{each.name}" + (f".{topic.name}" if len(each.topics) > 1 else "")
             operations[name] = _operation("receive", topic, names_taken(each), f"Follows {topic.name}.")
-            group = {"type": "string", "const": each.name}
+            group = {"type": "string", "const": each.group}
             operations[name]["bindings"] = {"kafka": {"groupId": group, "bindingVersion": BINDING}}
     return operations
 
