@@ -1,5 +1,6 @@
 """One service's database: transactions that carry their events with them."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -7,23 +8,28 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import event
 from sqlalchemy.engine import AdaptedConnection, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.events.base import Event
 from shared.events.topics import Topic
 from shared.messaging import outbox
 from shared.messaging.envelope import Envelope, Outgoing, seal
 from shared.observability import Origin, origin, tracing
+from shared.session import Session, as_sqlalchemy, driver_of
 
 POOL = 8
 SECONDS_TO_CONNECT = 3
 SECONDS_FOR_A_STATEMENT = 4
 PASSING_STATES = ("08", "40", "53", "55", "57", "58")
 """Classes of SQLSTATE that pass: connection, serialisation and deadlock, resources, locks, shutdown, system."""
+
+IN_DOUBT = (TimeoutError, asyncio.CancelledError)
+"""What leaves a statement under way, perhaps: its connection is given up, and nobody waits for it."""
 
 
 @dataclass(slots=True)
@@ -35,7 +41,7 @@ class Transaction:
     Whoever opened it commits; an operation never does.
     """
 
-    session: AsyncSession
+    session: Session
     service: str
     now: datetime
     cause: Envelope | None = None
@@ -90,6 +96,7 @@ class Database:
             max_overflow=POOL,
             pool_timeout=SECONDS_TO_CONNECT,
             hide_parameters=True,
+            isolation_level="AUTOCOMMIT",  # a transaction is begun where it is meant, by its driver
             connect_args={
                 "timeout": SECONDS_TO_CONNECT,
                 "command_timeout": SECONDS_FOR_A_STATEMENT,
@@ -97,26 +104,56 @@ class Database:
             },
         )
         event.listen(self.engine.sync_engine, "invalidate", _hang_up)
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=True)
 
     @asynccontextmanager
     async def transaction(self, now: datetime, cause: Envelope | None = None) -> AsyncIterator[Transaction]:
         """Open a transaction; leaving the block commits it with its events, an exception undoes both."""
         with tracing.part("transaction"):
-            async with self._sessions() as session, session.begin():
+            async with self._begun() as session:
                 tx = Transaction(session, self.service, now, cause, origin())
                 yield tx
-                if tx._messages:  # noqa: SLF001 - this is where they were kept for
+                if session.new or session.dirty or session.deleted:
                     await session.flush()
+                if tx._messages:  # noqa: SLF001 - this is where they were kept for
                     await outbox.write(session, tx._messages, now)  # noqa: SLF001
         if tx._messages:  # noqa: SLF001
             self.on_messages()
         for callback in tx._after:  # noqa: SLF001
             callback()
 
+    @asynccontextmanager
+    async def _begun(self) -> AsyncIterator[Session]:
+        """Give a session in a transaction, which leaving the block commits and an exception undoes."""
+        async with self.engine.connect() as connection:
+            while (driver := driver_of(connection)).is_closed():  # the server ended it while it rested in the pool
+                await connection.invalidate()
+                await connection.get_raw_connection()
+            transaction, session = driver.transaction(), Session(connection, driver)
+            try:
+                await transaction.start()
+                yield session
+                await transaction.commit()
+            except BaseException as error:
+                if driver.is_closed() or isinstance(error, IN_DOUBT) or not await _undone(transaction):
+                    await connection.invalidate()
+                if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
+                    raise as_sqlalchemy(error, "BEGIN or COMMIT") from error
+                raise
+            finally:
+                if session.identity_map or session.new:
+                    session.expunge_all()  # its objects outlive it, and may be given to another
+
     async def close(self) -> None:
         """Give the connections back."""
         await self.engine.dispose()
+
+
+async def _undone(transaction: "asyncpg.transaction.Transaction") -> bool:
+    try:
+        await transaction.rollback()
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        return False
+    return True
 
 
 def _hang_up(connection: AdaptedConnection, _record: object, _error: BaseException | None) -> None:
@@ -138,7 +175,7 @@ def passes(error: BaseException) -> bool:
 
 def _is_bad_value(error: DBAPIError) -> bool:
     # asyncpg counts a value that does not go into its column among the errors of its interface; it never will.
-    return isinstance(error.orig and error.orig.__cause__, ValueError)
+    return isinstance(error.orig, ValueError) or isinstance(error.orig and error.orig.__cause__, ValueError)
 
 
 def _is_network(error: BaseException | None) -> bool:

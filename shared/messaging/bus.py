@@ -84,7 +84,9 @@ class Bus:
     async def measure_lag(self) -> None:
         """Tell how far behind each consumer is on its partitions, by its own position and the broker's word."""
         subscribers = self._broker.subscribers if self._broker else ()
-        taking = [each.consumer for each in cast("list[Subscriber]", subscribers) if str(each.group_id) in self._polling]
+        taking = [
+            each.consumer for each in cast("list[Subscriber]", subscribers) if str(each.group_id) in self._polling
+        ]
         await lag.measure(filter(None, taking), [each.subscription for each in self._consumers])
 
     async def _keep(self, subscriber: Subscriber) -> None:

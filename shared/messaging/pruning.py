@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import structlog
-from sqlalchemy import CursorResult, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.database import Database
@@ -141,5 +141,5 @@ class Pruning:
 
 
 async def _delete(session: AsyncSession, statement: str, values: dict[str, Any]) -> int:
-    result = cast("CursorResult[Any]", await session.execute(text(statement), values))
-    return result.rowcount
+    gone = f"WITH gone AS ({statement} RETURNING 1) SELECT count(*) FROM gone"  # noqa: S608 - a constant of ours
+    return int(await session.scalar(text(gone), values))
