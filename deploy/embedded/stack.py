@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 
 from deploy.embedded import postgres, programs
@@ -65,9 +65,8 @@ class Stack:
         mailbox = self.addresses.ports["mailbox"]
         services = programs.services(self.addresses, self.folder, secrets, self.cluster.urls())
         await _together(
-            *(self._load(each) for each in services),
+            self._start_postgres_and_load(services),
             asyncio.to_thread(_load_prepare),
-            self._start_postgres(),
             self._run(programs.broker(self.addresses), self._broker_listens),
             self._run(programs.mailcatcher(self.addresses, self.folder), lambda: is_ready(mailbox, "/mailbox")),
             self._run(programs.front(self.addresses, self.folder), lambda: listens(self.addresses.front)),
@@ -99,8 +98,11 @@ class Stack:
             self._front_port.release()
         self.folder.unlock()
 
+    async def _start_postgres_and_load(self, services: Sequence[Program]) -> None:
+        await self.cluster.make()  # before the services take the processor: everything waits for this
+        await _together(self._start_postgres(), *(self._load(each) for each in services))
+
     async def _start_postgres(self) -> None:
-        await self.cluster.make()
         await self._run(self.cluster.program(), self.cluster.accepts)
         await self.cluster.provide()
 
