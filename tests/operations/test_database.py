@@ -1,18 +1,22 @@
-"""A database that hangs, as its callers meet it."""
+"""A database as its callers meet it: a transaction is all or nothing, a connection that is no good is not met again."""
 
 import asyncio
 import os
 import signal
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
-from shared.database import passes
+from services.catalogue.tables import Programme
+from shared.database import Transaction, passes
 from tests.clock import HandClock
 from tests.conftest import MakeDatabase
+from tests.waiting import eventually
 
 SECONDS_OF_POLITENESS = 2
 """What SQLAlchemy grants a server to say goodbye."""
+NEW = {"new": "Another path"}
 
 
 async def test_a_connection_that_hangs_is_left_without_a_goodbye(database: MakeDatabase, clock: HandClock) -> None:
@@ -28,3 +32,71 @@ async def test_a_connection_that_hangs_is_left_without_a_goodbye(database: MakeD
     finally:
         os.kill(server, signal.SIGCONT)
     assert passes(failure.value)
+
+
+async def test_a_connection_that_ended_while_it_rested_is_replaced_unseen(
+    database: MakeDatabase, clock: HandClock
+) -> None:
+    registration = await database("registration")
+    async with registration.transaction(clock()) as tx:
+        server = await tx.session.scalar(text("SELECT pg_backend_pid()"))
+    admin = await asyncpg.connect(
+        registration.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    )
+    await admin.execute("SELECT pg_terminate_backend($1, 10000)", server)
+
+    async def has_ended() -> bool:
+        return not await admin.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", server)
+
+    await eventually(has_ended, "the end of the connection")
+    await admin.close()
+    async with registration.transaction(clock()) as tx:
+        assert await tx.session.scalar(text("SELECT pg_backend_pid()")) != server
+
+
+async def test_who_is_cancelled_leaves_nothing_open(database: MakeDatabase, clock: HandClock) -> None:
+    registration = await database("registration")
+
+    async def write_and_hang(tx: Transaction) -> None:
+        await tx.session.execute(text("CREATE TABLE left_open ()"))
+        await tx.session.execute(text("SELECT pg_sleep(60)"))
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05), registration.transaction(clock()) as tx:
+            await write_and_hang(tx)
+    async with registration.transaction(clock()) as tx:
+        assert await tx.session.scalar(text("SELECT to_regclass('left_open')")) is None
+
+
+async def test_an_exception_undoes_what_was_written_and_nobody_else_ends_a_transaction(
+    database: MakeDatabase, clock: HandClock
+) -> None:
+    registration = await database("registration")
+    async with registration.transaction(clock()) as tx:
+        await tx.session.execute(text("CREATE TABLE written (word text)"))
+
+    async def write_and(end: str, tx: Transaction) -> None:
+        await tx.session.execute(text("INSERT INTO written VALUES ('too soon')"))
+        await getattr(tx.session, end)()
+
+    for end in ("commit", "rollback"):
+        with pytest.raises(TypeError, match="ends where it was begun"):
+            async with registration.transaction(clock()) as tx:
+                await write_and(end, tx)
+    async with registration.transaction(clock()) as tx:
+        assert await tx.session.scalar(text("SELECT count(*) FROM written")) == 0
+
+
+async def test_plain_sql_and_objects_are_of_one_transaction(database: MakeDatabase, clock: HandClock) -> None:
+    catalogue = await database("catalogue")
+    row = Programme(slug="smcnetzero", title={"en": "Net zero"}, summary={"en": "A path"})
+    async with catalogue.transaction(clock()) as tx:
+        tx.session.add(row)
+        await tx.session.flush()
+        assert await tx.session.scalar(text("SELECT title FROM programmes WHERE slug = :slug"), {"slug": row.slug})
+        changed = text("UPDATE programmes SET summary = jsonb_build_object('en', CAST(:new AS text))")
+        await tx.session.execute(changed, NEW)
+    async with catalogue.transaction(clock()) as tx:
+        found = await tx.session.get(Programme, row.slug)
+        assert found is not None
+        assert found.summary == {"en": NEW["new"]}
