@@ -125,7 +125,8 @@ class Database:
     async def _begun(self) -> AsyncIterator[Session]:
         """Give a session in a transaction, which leaving the block commits and an exception undoes."""
         async with self.engine.connect() as connection:
-            while (driver := driver_of(connection)).is_closed():  # the server ended it while it rested in the pool
+            # While it rested in the pool the server may have ended it; whose BEGIN it were in, ours would be none.
+            while (driver := driver_of(connection)).is_closed() or driver.is_in_transaction():
                 await connection.invalidate()
                 await connection.get_raw_connection()
             transaction, session = driver.transaction(), Session(connection, driver)
@@ -134,8 +135,12 @@ class Database:
                 yield session
                 await transaction.commit()
             except BaseException as error:
-                if driver.is_closed() or isinstance(error, IN_DOUBT) or not await _undone(transaction):
-                    await connection.invalidate()
+                undone = False
+                try:
+                    undone = not driver.is_closed() and not isinstance(error, IN_DOUBT) and await _undone(transaction)
+                finally:
+                    if not undone:
+                        await connection.invalidate()
                 if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
                     raise as_sqlalchemy(error, "BEGIN or COMMIT") from error
                 raise

@@ -3,20 +3,32 @@
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 
 from services.catalogue.tables import Programme
-from shared.database import Transaction, passes
+from shared.database import Database, Transaction, passes
+from shared.session import driver_of
 from tests.clock import HandClock
 from tests.conftest import MakeDatabase
-from tests.waiting import eventually
 
 SECONDS_OF_POLITENESS = 2
 """What SQLAlchemy grants a server to say goodbye."""
 NEW = {"new": "Another path"}
+
+
+@asynccontextmanager
+async def beside(database: Database) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """Give a connection of nobody's pool."""
+    connection = await asyncpg.connect(
+        database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    )
+    yield connection
+    await connection.close()
 
 
 async def test_a_connection_that_hangs_is_left_without_a_goodbye(database: MakeDatabase, clock: HandClock) -> None:
@@ -40,16 +52,8 @@ async def test_a_connection_that_ended_while_it_rested_is_replaced_unseen(
     registration = await database("registration")
     async with registration.transaction(clock()) as tx:
         server = await tx.session.scalar(text("SELECT pg_backend_pid()"))
-    admin = await asyncpg.connect(
-        registration.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    )
-    await admin.execute("SELECT pg_terminate_backend($1, 10000)", server)
-
-    async def has_ended() -> bool:
-        return not await admin.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", server)
-
-    await eventually(has_ended, "the end of the connection")
-    await admin.close()
+    async with beside(registration) as admin:
+        assert await admin.fetchval("SELECT pg_terminate_backend($1, 10000)", server)
     async with registration.transaction(clock()) as tx:
         assert await tx.session.scalar(text("SELECT pg_backend_pid()")) != server
 
@@ -100,3 +104,15 @@ async def test_plain_sql_and_objects_are_of_one_transaction(database: MakeDataba
         found = await tx.session.get(Programme, row.slug)
         assert found is not None
         assert found.summary == {"en": NEW["new"]}
+
+
+async def test_a_connection_that_was_left_in_a_transaction_is_not_met_again(
+    database: MakeDatabase, clock: HandClock
+) -> None:
+    registration = await database("registration")
+    async with registration.engine.connect() as connection:
+        await driver_of(connection).execute("BEGIN")
+    async with registration.transaction(clock()) as tx:
+        await tx.session.execute(text("CREATE TABLE committed ()"))
+    async with beside(registration) as admin:
+        assert await admin.fetchval("SELECT to_regclass('committed')") == "committed"
