@@ -86,7 +86,7 @@ def _together(recorder: tracing.Recorder, consumer: str, envelopes: Envelopes) -
     links = [each.traceparent for each in envelopes if each and each.traceparent]
     about: dict[str, tracing.Value] = {
         "messaging.system": "kafka",
-        "messaging.consumer.group.name": consumer,
+        "messaging.destination.subscription.name": consumer,
         "messaging.batch.message_count": len(envelopes),
     }
     with tracing.span(f"process {consumer}", about, kind="consumer", links=links) as shared:
@@ -121,7 +121,7 @@ def _together(recorder: tracing.Recorder, consumer: str, envelopes: Envelopes) -
 def _attributes(consumer: str, envelope: Envelope) -> dict[str, tracing.Value]:
     return {
         "messaging.system": "kafka",
-        "messaging.consumer.group.name": consumer,
+        "messaging.destination.subscription.name": consumer,
         "cloudevents.event_type": envelope.type,
         "cloudevents.event_id": envelope.id,
     }
