@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import event
 from sqlalchemy.engine import AdaptedConnection, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -20,13 +20,16 @@ from shared.events.topics import Topic
 from shared.messaging import outbox
 from shared.messaging.envelope import Envelope, Outgoing, seal
 from shared.observability import Origin, origin, tracing
-from shared.session import Session, as_sqlalchemy, driver_of
+from shared.session import DRIVERS_ERRORS, Session, as_sqlalchemy, driver_of
 
 POOL = 8
 SECONDS_TO_CONNECT = 3
 SECONDS_FOR_A_STATEMENT = 4
 PASSING_STATES = ("08", "40", "53", "55", "57", "58")
 """Classes of SQLSTATE that pass: connection, serialisation and deadlock, resources, locks, shutdown, system."""
+
+OF_THE_DRIVER = (InterfaceError, InternalError)
+"""What asyncpg says, not PostgreSQL: a connection is of no use, as where the server took leave before it was asked."""
 
 IN_DOUBT = (TimeoutError, asyncio.CancelledError)
 """What leaves a statement under way, perhaps: its connection is given up, and nobody waits for it."""
@@ -141,7 +144,7 @@ class Database:
                 finally:
                     if not undone:
                         await connection.invalidate()
-                if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
+                if isinstance(error, DRIVERS_ERRORS):
                     raise as_sqlalchemy(error, "BEGIN or COMMIT") from error
                 raise
             finally:
@@ -156,7 +159,7 @@ class Database:
 async def _undone(transaction: "asyncpg.transaction.Transaction") -> bool:
     try:
         await transaction.rollback()
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+    except (*DRIVERS_ERRORS, OSError, TimeoutError):
         return False
     return True
 
@@ -173,7 +176,7 @@ def passes(error: BaseException) -> bool:
         if state is None and _is_bad_value(error):
             return False
         if state is None:
-            return error.connection_invalidated or isinstance(error, InterfaceError) or _is_network(error.orig)
+            return error.connection_invalidated or isinstance(error, OF_THE_DRIVER) or _is_network(error.orig)
         return str(state).startswith(PASSING_STATES)
     return isinstance(error, PoolTimeoutError) or _is_network(error)
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 Values = Mapping[str, Any]
 MOST_STATEMENTS = 500
+DRIVERS_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _NOT_OURS = "a transaction ends where it was begun: leave its block, or raise"
 _dialect = dialect()  # type: ignore[no-untyped-call]
 
@@ -63,7 +64,7 @@ class Session(AsyncSession):
         known = values or {}
         try:
             return cast("Sequence[asyncpg.Record]", await self._driver.fetch(sql, *[known[name] for name in names]))
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DRIVERS_ERRORS as error:
             raise as_sqlalchemy(error, sql) from error
 
 
@@ -78,7 +79,7 @@ def as_sqlalchemy(error: Exception, sql: str) -> DBAPIError:
     shape: type[DBAPIError] = DBAPIError
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         shape = IntegrityError
-    elif isinstance(error, asyncpg.InterfaceError):
+    elif isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
         shape = InterfaceError
     return shape(sql, None, error, hide_parameters=True)
 

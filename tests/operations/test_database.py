@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from threading import Thread
 
 import asyncpg
 import pytest
@@ -54,6 +55,34 @@ async def test_a_connection_that_ended_while_it_rested_is_replaced_unseen(
         server = await tx.session.scalar(text("SELECT pg_backend_pid()"))
     async with beside(registration) as admin:
         assert await admin.fetchval("SELECT pg_terminate_backend($1, 10000)", server)
+    async with registration.transaction(clock()) as tx:
+        assert await tx.session.scalar(text("SELECT pg_backend_pid()")) != server
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_server_that_took_leave_unheard_is_an_outage_or_nothing(
+    database: MakeDatabase, clock: HandClock, turns: int
+) -> None:
+    """When it is asked next, its last words lie unread, or half read, which asyncpg calls an error of its own."""
+    registration = await database("registration")
+    async with registration.transaction(clock()) as tx:
+        server = await tx.session.scalar(text("SELECT pg_backend_pid()"))
+
+    async def end() -> None:
+        async with beside(registration) as admin:
+            assert await admin.fetchval("SELECT pg_terminate_backend($1, 10000)", server)
+
+    meanwhile = Thread(target=asyncio.run, args=(end(),))
+    meanwhile.start()
+    meanwhile.join()  # and nothing else goes on here
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    try:
+        async with registration.transaction(clock()) as tx:
+            await tx.session.execute(text("SELECT 1"))
+    except Exception as error:
+        if not passes(error):
+            raise
     async with registration.transaction(clock()) as tx:
         assert await tx.session.scalar(text("SELECT pg_backend_pid()")) != server
 

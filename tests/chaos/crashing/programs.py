@@ -49,7 +49,7 @@ class Ground:
         return Service("registration", settings, followers=self._followers() if follows else None)
 
     def _followers(self) -> Followers:
-        follow = Followers("registration")
+        follow = Followers("registration", group=f"registration.{self.heard}")
 
         @follow(Topic(self.heard), events=OrganisationRegistered)
         async def echo(event: OrganisationRegistered, tx: Transaction) -> None:
