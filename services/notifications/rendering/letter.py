@@ -85,7 +85,7 @@ class Paper:
 
 def ascii_address(address: str) -> str:
     """Write an address with its domain as the DNS has it; raises Unaddressable where it is no address."""
-    if not _ADDRESS.fullmatch(address):
+    if not _ADDRESS.fullmatch(address) or not address.isprintable():
         raise Unaddressable
     local, _, domain = address.rpartition("@")
     try:
