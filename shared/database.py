@@ -128,7 +128,7 @@ class Database:
     async def _begun(self) -> AsyncIterator[Session]:
         """Give a session in a transaction, which leaving the block commits and an exception undoes."""
         async with self.engine.connect() as connection:
-            # While it rested in the pool the server may have ended it; whose BEGIN it were in, ours would be none.
+            # The server may have ended it while it rested; in a transaction left open, ours would be but a savepoint.
             while (driver := driver_of(connection)).is_closed() or driver.is_in_transaction():
                 await connection.invalidate()
                 await connection.get_raw_connection()

@@ -16,6 +16,7 @@ from shared.database import Database, Transaction, passes
 from shared.session import driver_of
 from tests.clock import HandClock
 from tests.conftest import MakeDatabase
+from tests.waiting import eventually
 
 SECONDS_OF_POLITENESS = 2
 """What SQLAlchemy grants a server to say goodbye."""
@@ -51,10 +52,16 @@ async def test_a_connection_that_ended_while_it_rested_is_replaced_unseen(
     database: MakeDatabase, clock: HandClock
 ) -> None:
     registration = await database("registration")
-    async with registration.transaction(clock()) as tx:
-        server = await tx.session.scalar(text("SELECT pg_backend_pid()"))
+    async with registration.engine.connect() as connection:
+        resting = driver_of(connection)
+    server = resting.get_server_pid()
     async with beside(registration) as admin:
         assert await admin.fetchval("SELECT pg_terminate_backend($1, 10000)", server)
+
+    async def is_known() -> bool:
+        return bool(resting.is_closed())
+
+    await eventually(is_known, "word of the connection's end")
     async with registration.transaction(clock()) as tx:
         assert await tx.session.scalar(text("SELECT pg_backend_pid()")) != server
 
@@ -88,15 +95,19 @@ async def test_a_server_that_took_leave_unheard_is_an_outage_or_nothing(
 
 
 async def test_who_is_cancelled_leaves_nothing_open(database: MakeDatabase, clock: HandClock) -> None:
-    registration = await database("registration")
+    registration, has_written = await database("registration"), asyncio.Event()
 
-    async def write_and_hang(tx: Transaction) -> None:
-        await tx.session.execute(text("CREATE TABLE left_open ()"))
-        await tx.session.execute(text("SELECT pg_sleep(60)"))
+    async def write_and_hang() -> None:
+        async with registration.transaction(clock()) as tx:
+            await tx.session.execute(text("CREATE TABLE left_open ()"))
+            has_written.set()
+            await tx.session.execute(text("SELECT pg_sleep(60)"))
 
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05), registration.transaction(clock()) as tx:
-            await write_and_hang(tx)
+    hanging = asyncio.create_task(write_and_hang())
+    await has_written.wait()
+    hanging.cancel()
+    await asyncio.wait({hanging})
+    assert hanging.cancelled()
     async with registration.transaction(clock()) as tx:
         assert await tx.session.scalar(text("SELECT to_regclass('left_open')")) is None
 
