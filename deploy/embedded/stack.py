@@ -5,13 +5,14 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 
 from deploy.embedded import postgres, programs
 from deploy.embedded.folder import CannotStart, Folder, FrontPort, Running
+from deploy.embedded.forking import Forkserver
 from deploy.embedded.leftovers import end_leftovers
-from deploy.embedded.processes import Child, Program, is_ready, listens
+from deploy.embedded.processes import Child, Fork, Program, is_ready, listens
 from shared.events.topics import SERVICES
 
 FIRST_PAUSE = 0.2
@@ -39,6 +40,7 @@ class Stack:
         self._wanted_port = port
         self._say = say
         self._front_port: FrontPort | None = None
+        self._forkserver: Forkserver | None = None
         self._children: dict[str, Child] = {}
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._ready = False
@@ -63,16 +65,21 @@ class Stack:
                 self._say(f"{opened} was opened for passage (chmod o+x): PostgreSQL does not run as root")
         self.cluster = postgres.Cluster(self.folder.postgres, self.addresses.ports["postgres"], secrets, account)
         mailbox = self.addresses.ports["mailbox"]
-        services = programs.services(self.addresses, self.folder, secrets, self.cluster.urls())
+        forkserver = self._forkserver = Forkserver(programs.surroundings({}), self.folder.root, self.folder.logs)
         await _together(
-            self._start_postgres_and_load(services),
-            asyncio.to_thread(_load_prepare),
+            self._start_postgres(),
+            forkserver.start(),
             self._run(programs.broker(self.addresses), self._broker_listens),
-            self._run(programs.mailcatcher(self.addresses, self.folder), lambda: is_ready(mailbox, "/mailbox")),
             self._run(programs.front(self.addresses, self.folder), lambda: listens(self.addresses.front)),
         )
-        await self._migrate()
-        await _together(*(self._let_go(each.name) for each in services), postgres.settled())
+        await self._prepare(forkserver.fork)
+        catcher = programs.mailcatcher(self.addresses, self.folder)
+        services = programs.services(self.addresses, self.folder, secrets, self.cluster.urls())
+        await _together(
+            *(self._run(each, self._serves(each.name), forkserver.fork) for each in services),
+            self._run(catcher, lambda: is_ready(mailbox, "/mailbox"), forkserver.fork),
+            postgres.settled(),
+        )
         for child in self._children.values():
             self._watch(child)
         self._ready = True
@@ -91,6 +98,8 @@ class Stack:
         for names in (("front",), SERVICES, ("mailcatcher",), ("broker",), ("postgres",)):
             stops = (self._children[name].stop(self._hurry) for name in names if name in self._children)
             await asyncio.gather(*stops)
+            if names is SERVICES and self._forkserver:
+                await self._forkserver.stop(self._hurry)
         enough.cancel()
         if self._children:
             self._note()
@@ -98,19 +107,20 @@ class Stack:
             self._front_port.release()
         self.folder.unlock()
 
-    async def _start_postgres_and_load(self, services: Sequence[Program]) -> None:
-        await self.cluster.make()  # before the services take the processor: everything waits for this
-        await _together(self._start_postgres(), *(self._load(each) for each in services))
-
     async def _start_postgres(self) -> None:
+        await self.cluster.make()
         await self._run(self.cluster.program(), self.cluster.accepts)
         await self.cluster.provide()
 
-    async def _migrate(self) -> None:
-        from deploy import prepare  # noqa: PLC0415 - loaded in a thread, while PostgreSQL started
-
-        await prepare.migrate(self.cluster.urls())
-        await prepare.make_topics(prepare.plain_kafka(self.addresses.of("broker")), self.cluster.urls())
+    async def _prepare(self, fork: Fork) -> None:
+        program = programs.preparation(self.addresses, self.folder, self.cluster.urls())
+        child = self._children[program.name] = Child(program, self.folder.logs, fork)
+        await child.start()
+        self._note()
+        if await child.ended():
+            message = f"databases and topics could not be made: {child.last_words()} ({child.log})"
+            raise CannotStart(message)
+        del self._children[program.name]
 
     async def _broker_listens(self) -> bool:
         return await listens(self.addresses.ports["broker"])
@@ -118,18 +128,8 @@ class Stack:
     def _serves(self, service: str) -> Probe:
         return lambda: is_ready(self.addresses.ports[service], f"/api/{service}/health/ready")
 
-    async def _load(self, service: Program) -> None:
-        child = self._children[service.name] = Child(service, self.folder.logs)
-        await child.start(programs.held(service))
-        self._note()
-
-    async def _let_go(self, service: str) -> None:
-        child = self._children[service]
-        child.let_go()
-        await child.becomes_ready(self._serves(service))
-
-    async def _run(self, program: Program, probe: Probe) -> None:
-        child = self._children[program.name] = Child(program, self.folder.logs)
+    async def _run(self, program: Program, probe: Probe, fork: Fork | None = None) -> None:
+        child = self._children[program.name] = Child(program, self.folder.logs, fork)
         await child.start()
         self._note()
         await child.becomes_ready(probe)
@@ -188,8 +188,9 @@ class Stack:
 
     def _note(self) -> None:
         """Keep on disk what runs; others are shown it only once all was ready."""
-        alive = {name: child for name, child in self._children.items() if child.running}
-        self.folder.remember({name: mark for name, child in alive.items() if (mark := child.mark())})
+        forkserver = [self._forkserver.child] if self._forkserver else []
+        alive = [child for child in (*forkserver, *self._children.values()) if child.running]
+        self.folder.remember({child.name: mark for child in alive if (mark := child.mark())})
         if self._ready:
             running = Running(
                 url=self.addresses.url,
@@ -244,11 +245,6 @@ async def _together(*works: Coroutine[None, None, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _load_prepare() -> None:
-    """Load what takes most of a second to load, beside PostgreSQL's start."""
-    import deploy.prepare  # noqa: PLC0415, F401
 
 
 def _how(code: int) -> str:
