@@ -8,9 +8,11 @@ import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from deploy.embedded.folder import Folder
 from deploy.embedded.processes import Child, Program
 
 SECONDS_TO_BE_TOLD = 1.0
@@ -20,8 +22,9 @@ SECONDS_TO_BE_TOLD = 1.0
 class Forked:
     """A process that the forkserver has made, as asyncio shows one that it has made itself."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, order: Callable[[Mapping[str, Any]], None]) -> None:
         self.pid = pid
+        self._order = order
         self._code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         with contextlib.suppress(ProcessLookupError):  # ended already, of which we are told
             descriptor = os.pidfd_open(pid)
@@ -35,6 +38,10 @@ class Forked:
     async def wait(self) -> int:
         """Wait for its end; returns its exit code."""
         return await asyncio.shield(self._code)
+
+    def let_go(self) -> None:
+        """Let it be its program: until then it has only loaded it."""
+        self._order({"go": self.pid})
 
     def ends(self, code: int) -> None:
         """Note with which code it has ended."""
@@ -51,9 +58,9 @@ class Forked:
 class Forkserver:
     """The stack's forkserver, which is a child like others; it hastens starts, and nothing stands on it."""
 
-    def __init__(self, environment: Mapping[str, str], folder: Path, logs: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], folder: Folder) -> None:
         command = (sys.executable, "-m", "deploy.embedded.forkserver")
-        self.child = Child(Program("forkserver", command, environment, folder), logs)
+        self.child = Child(Program("forkserver", command, environment, folder.root), folder.logs)
         self._orders: asyncio.StreamWriter | None = None
         self._awaited: deque[asyncio.Future[Forked | None]] = deque()
         self._running: dict[int, Forked] = {}
@@ -70,13 +77,17 @@ class Forkserver:
         self._hearing = asyncio.create_task(self._hear(answers))
 
     async def fork(self, program: Program, log: Path) -> Forked | None:
-        """Make a process of a program that is a Python module (`python -m …`); None where no forkserver runs."""
-        if self._orders is None or self._hearing is None or self._hearing.done():
+        """Make a process of a program that is a Python module (`python -m …`); None where no forkserver runs.
+
+        It loads what the program says, and waits to be let go.
+        """
+        if self._hearing is None or self._hearing.done():
             return None
         _, _, module, *arguments = program.command
-        order = {
+        wanted = {
             "module": module,
             "arguments": arguments,
+            "ahead": program.ahead,
             "environment": dict(program.environment),
             "folder": str(program.folder or ""),
             "log": str(log),
@@ -84,20 +95,18 @@ class Forkserver:
         }
         awaited: asyncio.Future[Forked | None] = asyncio.get_running_loop().create_future()
         self._awaited.append(awaited)
-        self._orders.write(json.dumps(order).encode() + b"\n")
+        self._order({"fork": wanted})
         return await awaited
 
-    async def stop(self, hurry: asyncio.Event) -> None:
-        """End it, and whatever it has forked that still runs."""
-        await self.child.stop(hurry)
+    def _order(self, order: Mapping[str, Any]) -> None:
         if self._orders is not None:
-            self._orders.close()
+            self._orders.write(json.dumps(order).encode() + b"\n")
 
     async def _hear(self, answers: asyncio.StreamReader) -> None:
         async for line in answers:
             told = json.loads(line)
             if (pid := told.get("forked")) is not None:
-                forked = self._running[pid] = Forked(pid)
+                forked = self._running[pid] = Forked(pid, self._order)
                 awaited = self._awaited.popleft()
                 if not awaited.done():  # else the stack is being stopped, and the forkserver with it
                     awaited.set_result(forked)
@@ -106,3 +115,5 @@ class Forkserver:
         for awaited in self._awaited:
             if not awaited.done():
                 awaited.set_result(None)
+        if self._orders is not None:
+            self._orders.close()

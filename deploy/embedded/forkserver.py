@@ -1,8 +1,9 @@
 """The process that the services come from: it loads once what they are made of, and forks into each of them.
 
-Orders come as lines of JSON on the socket that is its standard input, and are answered there: `{"forked": pid}` to
-each in its turn, and `{"ended": pid, "code": n}` when a process has ended. Where the socket ends it ends, and all that
-it has forked with it.
+Orders come as lines of JSON on the socket that is its standard input, where it answers, too. `{"fork": {...}}` makes a
+process, which loads what is its own and waits; the answer is `{"forked": pid}`, each in its turn. `{"go": pid}` lets it
+be its program. `{"ended": pid, "code": n}` tells that it has ended. Where the orders end, this process and its
+forks do.
 """
 
 import gc
@@ -12,6 +13,7 @@ import runpy
 import signal
 import sys
 from importlib import import_module
+from typing import Any
 
 from setproctitle import setproctitle
 
@@ -22,26 +24,33 @@ LOADED = "shared.runtime"
 
 
 def main() -> None:
-    """Load, and fork at each order, until there are no more; in a fork, be what was ordered."""
+    """Load, and do as ordered until there are no more orders; in a fork, be what was ordered."""
     gc.disable()  # of what is loaded nothing is garbage
     import_module(LOADED)
     gc.freeze()
     gc.enable()
     signal.signal(signal.SIGCHLD, lambda *_: _tell_who_ended())
+    gates: dict[int, int] = {}
     for line in sys.stdin.buffer:
         order = json.loads(line)
-        before_all = dies_with_us(signal.Signals(order["orphaned"]))
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # it is told of before its end is
-        if not (pid := os.fork()):
-            if before_all:
-                before_all()
-            break
+        if "go" in order:
+            os.close(gates.pop(order["go"]))
+            continue
+        wanted = order["fork"]
+        when_we_are_gone = dies_with_us(signal.Signals(wanted["orphaned"]))
+        gate, opens = os.pipe()
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # nobody is told of its end before its beginning
+        pid = os.fork()
+        if not pid:
+            if when_we_are_gone:
+                when_we_are_gone()
+            _stand_apart(wanted, (opens, *gates.values()))
+            _become(wanted, gate)
+            return
         _say({"forked": pid})
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
-    else:
-        return
-    _stand_apart(order["log"], order["folder"], order["environment"])
-    _become(order["module"], order["arguments"])
+        os.close(gate)
+        gates[pid] = opens
 
 
 def _tell_who_ended() -> None:
@@ -59,26 +68,32 @@ def _say(told: dict[str, int]) -> None:
     os.write(0, json.dumps(told).encode() + b"\n")
 
 
-def _stand_apart(log: str, folder: str, environment: dict[str, str]) -> None:
+def _stand_apart(wanted: dict[str, Any], not_ours: tuple[int, ...]) -> None:
     """Have nothing of the forkserver's but what it has loaded."""
+    setproctitle(" ".join((sys.executable, "-m", wanted["module"], *wanted["arguments"])))
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
     os.setsid()
-    nothing, written = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for descriptor, place in ((nothing, 0), (written, 1), (written, 2)):
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    log = os.open(wanted["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for descriptor, place in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(descriptor, place)
-    os.close(nothing)
-    os.close(written)
-    if folder:
-        os.chdir(folder)
+    for descriptor in (nothing, log, *not_ours):
+        os.close(descriptor)
+    if wanted["folder"]:
+        os.chdir(wanted["folder"])
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update(wanted["environment"])
 
 
-def _become(module: str, arguments: list[str]) -> None:
-    setproctitle(" ".join((sys.executable, "-m", module, *arguments)))
-    sys.argv[:] = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+def _become(wanted: dict[str, Any], gate: int) -> None:
+    """Load what may be ahead, wait until the gate opens, and run the program as if it had been started by itself."""
+    if wanted["ahead"]:
+        import_module(wanted["ahead"])
+    os.read(gate, 1)
+    os.close(gate)
+    sys.argv[:] = [wanted["module"], *wanted["arguments"]]
+    runpy.run_module(wanted["module"], run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ class Program:
     hurried: tuple[tuple[signal.Signals, float], ...] = ()
     orphaned: signal.Signals = signal.SIGKILL
     account: Account | None = None
+    ahead: str = ""
+    """What may be loaded before its start: a Python module."""
 
 
 class Process(Protocol):
@@ -58,8 +60,16 @@ class Process(Protocol):
         ...
 
 
-Fork = Callable[[Program, Path], Awaitable[Process | None]]
-"""A quicker way to a process of a program that prints to a log; None where there is no such way."""
+class Loaded(Process, Protocol):
+    """A process that has loaded what its program is made of, and no more."""
+
+    def let_go(self) -> None:
+        """Let it be its program."""
+        ...
+
+
+Fork = Callable[[Program, Path], Awaitable[Loaded | None]]
+"""A quicker way to the process of a program that prints to a log; None where there is no such way."""
 
 
 class Child:
@@ -73,6 +83,7 @@ class Child:
         with contextlib.suppress(FileNotFoundError):
             self.log.replace(self.log.with_suffix(".log.1"))
         self._process: Process | None = None
+        self._loaded: Loaded | None = None
 
     @property
     def name(self) -> str:
@@ -101,9 +112,18 @@ class Child:
 
     async def start(self, stdin: int = asyncio.subprocess.DEVNULL) -> None:
         """Run it, in a session of its own, so that a Ctrl-C at the terminal reaches only us."""
-        self._process = await self._fork(self.program, self.log) if self._fork else None
-        if self._process is None:
+        await self.load()
+        if (loaded := self._loaded) and loaded.returncode is None:
+            loaded.let_go()
+            self._process = loaded
+        else:
             self._process = await self._spawned(stdin)
+        self._loaded = None
+
+    async def load(self) -> None:
+        """Have all loaded that may be loaded before its start, where there is a way to."""
+        if self._fork and self._loaded is None:
+            self._loaded = await self._fork(self.program, self.log)
 
     async def _spawned(self, stdin: int) -> Process:
         program, account = self.program, self.program.account

@@ -74,6 +74,7 @@ def mailcatcher(addresses: Addresses, folder: Folder) -> Program:
         environment=surroundings({}),
         folder=folder.root,
         stops=((signal.SIGTERM, 1.5),),
+        ahead="deploy.mailcatcher.pages",
     )
 
 
@@ -120,6 +121,7 @@ def preparation(addresses: Addresses, folder: Folder, databases: Mapping[str, st
         command=(sys.executable, "-m", "deploy.embedded.preparing"),
         environment=surroundings(told),
         folder=folder.root,
+        ahead="deploy.prepare",
     )
 
 
@@ -160,6 +162,7 @@ def services(
             ),
             folder=folder.root,
             stops=((signal.SIGTERM, DRAIN),),
+            ahead=f"services.{service}.app",
         )
         for service in SERVICES
     )

@@ -12,7 +12,7 @@ from deploy.embedded import postgres, programs
 from deploy.embedded.folder import CannotStart, Folder, FrontPort, Running
 from deploy.embedded.forking import Forkserver
 from deploy.embedded.leftovers import end_leftovers
-from deploy.embedded.processes import Child, Fork, Program, is_ready, listens
+from deploy.embedded.processes import Child, Program, is_ready, listens
 from shared.events.topics import SERVICES
 
 FIRST_PAUSE = 0.2
@@ -22,6 +22,8 @@ STEADY = 30.0
 """Seconds that a part must live for the pause to be short again."""
 POLITE = 16.0
 """Seconds of a stop in which parts may finish; what then still runs is ended."""
+SHOWN = ("postgres", "broker", "front", *SERVICES)
+"""The parts whose processes others are told of: those that a deployment has, too."""
 Say = Callable[[str], None]
 Probe = Callable[[], Awaitable[bool]]
 
@@ -40,7 +42,6 @@ class Stack:
         self._wanted_port = port
         self._say = say
         self._front_port: FrontPort | None = None
-        self._forkserver: Forkserver | None = None
         self._children: dict[str, Child] = {}
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._ready = False
@@ -64,23 +65,26 @@ class Stack:
             for opened in postgres.let_pass(account, self.folder):
                 self._say(f"{opened} was opened for passage (chmod o+x): PostgreSQL does not run as root")
         self.cluster = postgres.Cluster(self.folder.postgres, self.addresses.ports["postgres"], secrets, account)
-        mailbox = self.addresses.ports["mailbox"]
-        forkserver = self._forkserver = Forkserver(programs.surroundings({}), self.folder.root, self.folder.logs)
+        forkserver = Forkserver(programs.surroundings({}), self.folder)
+        self._children[forkserver.child.name] = forkserver.child
+        preparation = self._forked(programs.preparation(self.addresses, self.folder, self.cluster.urls()), forkserver)
+        catcher = self._forked(programs.mailcatcher(self.addresses, self.folder), forkserver)
+        known = programs.services(self.addresses, self.folder, secrets, self.cluster.urls())
+        services = [self._forked(each, forkserver) for each in known]
         await _together(
             self._start_postgres(),
-            forkserver.start(),
+            self._load(forkserver, preparation, *services, catcher),
             self._run(programs.broker(self.addresses), self._broker_listens),
             self._run(programs.front(self.addresses, self.folder), lambda: listens(self.addresses.front)),
         )
-        await self._prepare(forkserver.fork)
-        catcher = programs.mailcatcher(self.addresses, self.folder)
-        services = programs.services(self.addresses, self.folder, secrets, self.cluster.urls())
+        await self._prepare(preparation)
+        mailbox = self.addresses.ports["mailbox"]
         await _together(
-            *(self._run(each, self._serves(each.name), forkserver.fork) for each in services),
-            self._run(catcher, lambda: is_ready(mailbox, "/mailbox"), forkserver.fork),
+            *(self._start(each, self._serves(each.name)) for each in services),
+            self._start(catcher, lambda: is_ready(mailbox, "/mailbox")),
             postgres.settled(),
         )
-        for child in self._children.values():
+        for child in (*services, catcher, *(self._children[name] for name in ("broker", "front", "postgres"))):
             self._watch(child)
         self._ready = True
         self._note()
@@ -95,11 +99,9 @@ class Stack:
         for watch in self._watches.values():
             watch.cancel()
         await asyncio.gather(*self._watches.values(), return_exceptions=True)
-        for names in (("front",), SERVICES, ("mailcatcher",), ("broker",), ("postgres",)):
+        for names in (("front", "preparation"), SERVICES, ("mailcatcher",), ("forkserver", "broker"), ("postgres",)):
             stops = (self._children[name].stop(self._hurry) for name in names if name in self._children)
             await asyncio.gather(*stops)
-            if names is SERVICES and self._forkserver:
-                await self._forkserver.stop(self._hurry)
         enough.cancel()
         if self._children:
             self._note()
@@ -112,15 +114,17 @@ class Stack:
         await self._run(self.cluster.program(), self.cluster.accepts)
         await self.cluster.provide()
 
-    async def _prepare(self, fork: Fork) -> None:
-        program = programs.preparation(self.addresses, self.folder, self.cluster.urls())
-        child = self._children[program.name] = Child(program, self.folder.logs, fork)
-        await child.start()
+    async def _load(self, forkserver: Forkserver, *children: Child) -> None:
+        await forkserver.start()
         self._note()
-        if await child.ended():
-            message = f"databases and topics could not be made: {child.last_words()} ({child.log})"
+        for child in children:
+            await child.load()
+
+    async def _prepare(self, preparation: Child) -> None:
+        await preparation.start()
+        if await preparation.ended():
+            message = f"databases and topics were not made: {preparation.last_words()} ({preparation.log})"
             raise CannotStart(message)
-        del self._children[program.name]
 
     async def _broker_listens(self) -> bool:
         return await listens(self.addresses.ports["broker"])
@@ -128,8 +132,15 @@ class Stack:
     def _serves(self, service: str) -> Probe:
         return lambda: is_ready(self.addresses.ports[service], f"/api/{service}/health/ready")
 
-    async def _run(self, program: Program, probe: Probe, fork: Fork | None = None) -> None:
-        child = self._children[program.name] = Child(program, self.folder.logs, fork)
+    def _forked(self, program: Program, forkserver: Forkserver) -> Child:
+        child = self._children[program.name] = Child(program, self.folder.logs, forkserver.fork)
+        return child
+
+    async def _run(self, program: Program, probe: Probe) -> None:
+        child = self._children[program.name] = Child(program, self.folder.logs)
+        await self._start(child, probe)
+
+    async def _start(self, child: Child, probe: Probe) -> None:
         await child.start()
         self._note()
         await child.becomes_ready(probe)
@@ -188,8 +199,7 @@ class Stack:
 
     def _note(self) -> None:
         """Keep on disk what runs; others are shown it only once all was ready."""
-        forkserver = [self._forkserver.child] if self._forkserver else []
-        alive = [child for child in (*forkserver, *self._children.values()) if child.running]
+        alive = [child for child in self._children.values() if child.running]
         self.folder.remember({child.name: mark for child in alive if (mark := child.mark())})
         if self._ready:
             running = Running(
@@ -197,7 +207,7 @@ class Stack:
                 kafka=self.addresses.of("broker"),
                 smtp=self.addresses.of("smtp"),
                 pid=os.getpid(),
-                processes={name: child.pid for name, child in self._children.items() if name != "mailcatcher"},
+                processes={name: self._children[name].pid for name in SHOWN},
                 databases=self.cluster.urls(),
             )
             self.folder.show(running)
