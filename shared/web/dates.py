@@ -1,8 +1,8 @@
 """Dates, times and places on the clock, as a person writes them in Catalan, Spanish and English."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
-from functools import cache
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, lru_cache
 from itertools import groupby, pairwise
 from zoneinfo import ZoneInfo
 
@@ -62,6 +62,11 @@ def days(language: Language, dates: Iterable[date]) -> str:
     if not ordered:
         message = "there are no days to write"
         raise ValueError(message)
+    return _days(language, tuple(ordered))
+
+
+@lru_cache(maxsize=1024)  # as of `when`
+def _days(language: Language, ordered: tuple[date, ...]) -> str:
     first, last = ordered[0], ordered[-1]
     if len(ordered) >= SHORTEST_RUN and all(b - a == timedelta(days=1) for a, b in pairwise(ordered)):
         return _run(language, first, last)
@@ -102,6 +107,12 @@ def moment(language: Language, value: datetime, tz: Zone) -> str:
 
 def when(language: Language, start: datetime, end: datetime, tz: Zone, reader: Zone | None = None) -> str:
     """Write when a session is, whole; to a `reader` whose clock differs then, on that clock too."""
+    # In UTC, where moments that are equal are the same: on the clock of a zone an hour may come twice.
+    return _when_for(language, start.astimezone(UTC), end.astimezone(UTC), tz, reader)
+
+
+@lru_cache(maxsize=1024)  # many mails tell of the same session
+def _when_for(language: Language, start: datetime, end: datetime, tz: Zone, reader: Zone | None) -> str:
     said = _when(language, start, end, tz)
     if reader is None or start.astimezone(_zone(reader)).utcoffset() == start.astimezone(_zone(tz)).utcoffset():
         return said
