@@ -44,6 +44,7 @@ def test_a_password_stands_on_no_command_line() -> None:
 TELLS = """#!/bin/sh
 env > "$(dirname "$0")/$(basename "$0").told"
 echo 'pg_dump (PostgreSQL) 18.0'
+[ "$1" = --version ] || cat > /dev/null
 """
 
 
