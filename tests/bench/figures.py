@@ -1,6 +1,9 @@
 """What a row of the bench is, how it is shown to people and written for machines."""
 
 import json
+import os
+import platform
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +75,7 @@ def show(figures: Iterable[Figure]) -> None:
         said = "reached" if each.reached else "short"
         numbers = (_number(each.value), _number(each.limit), each.unit, f"{each.ratio:.2f}", f"{each.reach:g}")
         table.add_row(each.name, *numbers, said, each.spread, each.note)
+    table.caption = _machine()
     console = Console(stderr=True)
     console = console if console.is_terminal else Console(stderr=True, width=200)
     console.print(table)
@@ -92,6 +96,15 @@ def write(path: Path, figures: Iterable[Figure]) -> None:
         for each in figures
     ]
     path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def _machine() -> str:
+    """Tell what it was measured on: rows without a limit of their own cannot be read without it."""
+    began = time.perf_counter()
+    sum(number for number in range(10_000_000))
+    took = time.perf_counter() - began
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{python}, {os.cpu_count()} processors; it takes {took:.2f} s now to add up ten million numbers"
 
 
 def _span(values: Sequence[float]) -> str:
