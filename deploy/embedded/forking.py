@@ -15,6 +15,8 @@ from typing import Any
 from deploy.embedded.folder import Folder
 from deploy.embedded.processes import Child, Program
 
+LOADED = "shared.runtime"
+"""What most of a start is spent on. It begins no thread, which a fork would lose, and has nothing of one service."""
 SECONDS_TO_BE_TOLD = 1.0
 """How long after a process's end its exit code may come; where it does not, the forkserver is gone or hangs."""
 
@@ -58,8 +60,8 @@ class Forked:
 class Forkserver:
     """The stack's forkserver, which is a child like others; it hastens starts, and nothing stands on it."""
 
-    def __init__(self, environment: Mapping[str, str], folder: Folder) -> None:
-        command = (sys.executable, "-m", "deploy.embedded.forkserver")
+    def __init__(self, environment: Mapping[str, str], folder: Folder, *, loaded: str = LOADED) -> None:
+        command = (sys.executable, "-m", "deploy.embedded.forkserver", loaded)
         self.child = Child(Program("forkserver", command, environment, folder.root), folder.logs)
         self._orders: asyncio.StreamWriter | None = None
         self._awaited: deque[asyncio.Future[Forked | None]] = deque()
@@ -103,17 +105,20 @@ class Forkserver:
             self._orders.write(json.dumps(order).encode() + b"\n")
 
     async def _hear(self, answers: asyncio.StreamReader) -> None:
-        async for line in answers:
-            told = json.loads(line)
-            if (pid := told.get("forked")) is not None:
-                forked = self._running[pid] = Forked(pid, self._order)
-                awaited = self._awaited.popleft()
-                if not awaited.done():  # else the stack is being stopped, and the forkserver with it
-                    awaited.set_result(forked)
-            elif (ended := self._running.pop(told["ended"], None)) is not None:
-                ended.ends(told["code"])
+        with contextlib.suppress(ConnectionError):  # it is gone, with orders unread
+            async for line in answers:
+                self._hear_of(json.loads(line))
         for awaited in self._awaited:
             if not awaited.done():
                 awaited.set_result(None)
         if self._orders is not None:
             self._orders.close()
+
+    def _hear_of(self, told: Mapping[str, int]) -> None:
+        if (pid := told.get("forked")) is not None:
+            forked = self._running[pid] = Forked(pid, self._order)
+            awaited = self._awaited.popleft()
+            if not awaited.done():  # else the stack is being stopped, and the forkserver with it
+                awaited.set_result(forked)
+        elif (ended := self._running.pop(told["ended"], None)) is not None:
+            ended.ends(told["code"])

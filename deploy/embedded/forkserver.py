@@ -1,4 +1,4 @@
-"""The process that the services come from: it loads once what they are made of, and forks into each of them.
+"""The process that the services come from: it loads once what its arguments name, and forks into each of them.
 
 Orders come as lines of JSON on the socket that is its standard input, where it answers, too. `{"fork": {...}}` makes a
 process, which loads what is its own and waits; the answer is `{"forked": pid}`, each in its turn. `{"go": pid}` lets it
@@ -19,14 +19,12 @@ from setproctitle import setproctitle
 
 from deploy.embedded.orphans import dies_with_us
 
-LOADED = "shared.runtime"
-"""What most of a start is spent on. It begins no thread, which a fork would lose, and has nothing of one service."""
-
 
 def main() -> None:
     """Load, and do as ordered until there are no more orders; in a fork, be what was ordered."""
     gc.disable()  # of what is loaded nothing is garbage
-    import_module(LOADED)
+    for module in sys.argv[1:]:
+        import_module(module)
     gc.freeze()
     gc.enable()
     signal.signal(signal.SIGCHLD, lambda *_: _tell_who_ended())

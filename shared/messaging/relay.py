@@ -33,8 +33,14 @@ _WAITING = f"""
                       WHERE r.refused IS NOT NULL AND r.topic = o.topic AND r.key = o.key AND r.id < o.id)
     ORDER BY id LIMIT {BATCH}
 """  # noqa: S608 - a constant of ours
-_KEEP_ALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
-"""Seconds and times: so soon PostgreSQL takes the lock from a leader whose machine is gone, and another may lead."""
+_SESSION = {
+    # Seconds and times: so soon PostgreSQL takes the lock from a leader whose machine is gone, and another may lead.
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    # Else it keeps the plan that it made while the outbox was empty, which reads the whole of it for each message.
+    "plan_cache_mode": "force_custom_plan",
+}
 
 
 class NotSent(Exception):  # noqa: N818 - what happened, as its name says
@@ -96,7 +102,7 @@ class Relay:
             self._database_url,
             timeout=5,
             command_timeout=10,
-            server_settings={"application_name": f"convoca-{self._service}-relay", **_KEEP_ALIVE},
+            server_settings={"application_name": f"convoca-{self._service}-relay", **_SESSION},
         )
         ended = asyncio.Event()
         database.add_termination_listener(lambda _: ended.set())

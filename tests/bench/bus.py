@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -38,7 +38,7 @@ async def bus(ground: Ground, runs: int, *, quick: bool) -> list[Figure]:
     for _ in range(runs):
         async with ground.site() as site:
             await fill(site, count)
-            ours.append((await drain(site, [await site.serve("registration")], count)).rate)
+            ours.append((await drain(site, [site.serve("registration")], count)).rate)
         bare.append(await _limit(ground, "bare_bus", count))
         textbook.append(await _limit(ground, "textbook", few))
     note = f"{count:,} requests over {world.WORKSHOPS} workshops"
@@ -57,7 +57,7 @@ async def poison(ground: Ground, runs: int, *, quick: bool) -> list[Figure]:
         for found, spoil in ((clean, False), (spoilt, True)):
             async with ground.site() as site:
                 await fill(site, count, spoil=spoil)
-                found.append((await drain(site, [await site.serve("registration")], count)).rate)
+                found.append((await drain(site, [site.serve("registration")], count)).rate)
     note = f"{count:,} requests, every {world.SPOILT}th of them poison, against the same without"
     return [figures.rate("poison", spoilt, clean, "events/s", note)]
 
@@ -71,8 +71,8 @@ async def backlog(ground: Ground, runs: int, *, quick: bool) -> list[Figure]:
         for found, names in ((alone, (None,)), (paired, (None, "registration-2"))):
             async with ground.site() as site:
                 await fill(site, count)
-                children = await asyncio.gather(*(site.serve("registration", name) for name in names))
-                found.append(await drain(site, children, count, since=FIRST_PART))
+                starts = [site.serve("registration", name) for name in names]
+                found.append(await drain(site, starts, count, since=FIRST_PART))
     most = max((*alone, *paired), key=lambda each: each.peak)
     memory = f"memory after a fifth {most.early:.0f} MB, at most {most.peak:.0f} MB"
     note = f"{count:,} requests, 2 processes against 1, {psutil.cpu_count()} cores; {memory}"
@@ -83,8 +83,7 @@ async def _limit(ground: Ground, program: str, count: int) -> float:
     async with ground.site() as site:
         await fill(site, count)
         job = {"kafka": site.kafka, "database": site.databases["registration"], "topic": TOPIC.name}
-        child = await site.start(bench_program(program, **job))
-        return (await drain(site, [child], count)).rate
+        return (await drain(site, [site.start(bench_program(program, **job))], count)).rate
 
 
 async def fill(site: Site, count: int, *, spoil: bool = False) -> None:
@@ -103,13 +102,18 @@ async def fill(site: Site, count: int, *, spoil: bool = False) -> None:
         await producer.stop()
 
 
-async def drain(site: Site, children: Sequence[Child], count: int, since: float = 0.0) -> Drained:
-    """Watch until every request is an enrolment or a dead letter; the time before part `since` is left out."""
+async def drain(site: Site, starts: Sequence[Coroutine[None, None, Child]], count: int, since: float = 0.0) -> Drained:
+    """Start who drains it, and watch until every request is an enrolment or a dead letter.
+
+    The clock runs from the first that is seen, or from the first behind part `since`.
+    """
     # Read, for the embedded broker tells of a batch's beginning as the end of a partition.
     watch = AIOKafkaConsumer(bootstrap_servers=site.kafka, auto_offset_reset="earliest", fetch_max_wait_ms=10)
     streams = (ENROLMENTS, dead_letters("registration"))
     watch.assign([TopicPartition(each.name, number) for each in streams for number in range(each.partitions)])
     await watch.start()
+    # Watched before anybody drains: what had been done unseen would be counted as done in no time.
+    starting = asyncio.gather(*starts)
     done = 0
     began: tuple[float, int] | None = None
     early = peak = 0.0
@@ -117,13 +121,15 @@ async def drain(site: Site, children: Sequence[Child], count: int, since: float 
         async with asyncio.timeout(SECONDS_TO_DRAIN):
             while done < count:
                 done += sum(map(len, (await watch.getmany(timeout_ms=MS_TO_WATCH)).values()))
+                children = starting.result() if starting.done() else []
                 _all_run(children)
-                peak = max(peak, *(megabytes(each.pid) for each in children))
+                peak = max(peak, *(megabytes(each.pid) for each in children), 0.0)
                 if began is None and done > since * count:
                     began, early = (time.perf_counter(), done), peak
         seconds = time.perf_counter() - (began or (0.0, 0))[0]
         return Drained((done - (began or (0.0, 0))[1]) / seconds, early, peak)
     finally:
+        await starting
         await watch.stop()
 
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from deploy.embedded.folder import Folder
-from deploy.embedded.forking import Forked, Forkserver
+from deploy.embedded.forking import Forkserver
 from deploy.embedded.processes import Child, Fork, Program
 from tests.deploy.running import Up, alive, status, until
 
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Folder:
 
 @pytest.fixture
 async def forkserver(folder: Folder) -> AsyncIterator[Forkserver]:
-    running = Forkserver({"PATH": os.environ["PATH"], "PYTHONPATH": str(HERE)}, folder)
+    running = Forkserver({"PATH": os.environ["PATH"], "PYTHONPATH": str(HERE)}, folder, loaded="json")
     await running.start()
     yield running
     await running.child.stop(asyncio.Event())
@@ -114,10 +114,11 @@ async def test_the_end_of_a_fork_is_seen_where_the_forkserver_hangs(folder: Fold
         os.kill(forkserver.child.pid, signal.SIGCONT)
 
 
-async def test_what_it_loads_begins_no_thread(folder: Folder, forkserver: Forkserver) -> None:
-    forked = await forkserver.fork(program(folder, "0"), folder.logs / "found.log")  # answered when it has loaded
-    assert isinstance(forked, Forked)
-    assert psutil.Process(forkserver.child.pid).num_threads() == 1
+def test_what_the_stacks_forkserver_has_loaded_began_no_thread(stack: Up) -> None:
+    forkserver = psutil.Process(stack.shown()["processes"]["registration"]).parent()
+    assert forkserver is not None
+    assert "forkserver" in " ".join(forkserver.cmdline())
+    assert forkserver.num_threads() == 1
 
 
 def test_where_the_stacks_forkserver_dies_the_services_come_back(stack: Up) -> None:

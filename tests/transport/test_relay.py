@@ -25,6 +25,14 @@ from tests.waiting import eventually
 
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%-relay'"
 KEYS, ROUNDS, AT_ONCE = 6, 4, 5
+PLANS_MADE_ANEW = 5
+"""PostgreSQL plans a statement for its values so many times, and then may keep one plan for all values."""
+IN_A_RUSH = 4000
+RUSH = """
+    INSERT INTO outbox (event_id, topic, key, type, headers, created_at)
+    SELECT 'in-a-rush-' || n, 'catalogue.workshops', convert_to(n::text, 'UTF8'), 'workshop.held', '', now()
+    FROM generate_series(1, $1) n
+"""
 
 
 class Stuck(Carrier):
@@ -44,6 +52,56 @@ class Stuck(Carrier):
         finally:
             self.gave_up.set()
         return Sent()
+
+
+class Taking(Carrier):
+    """Takes everything at once, and counts it."""
+
+    def __init__(self) -> None:
+        super().__init__(KafkaSettings(kafka_servers="127.0.0.1:1"), "registration")
+        self.taken = 0
+
+    async def carry(self, rows: Sequence[Row]) -> Sent:
+        """Say that all has arrived."""
+        self.taken += len(rows)
+        return Sent([row["id"] for row in rows])
+
+
+async def test_what_comes_in_a_rush_after_a_rest_is_read_a_few_times_and_no_more(database_url: MakeUrl) -> None:
+    """The outbox was empty when PostgreSQL first planned how to read it; by that plan all would be read for each."""
+    url = await database_url("registration")
+    connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(url)
+    await connection.execute(
+        "INSERT INTO outbox (event_id, topic, type, headers, created_at) VALUES ('1', '', '', '', now())"
+    )
+    await connection.execute("DELETE FROM outbox")
+    await connection.execute("VACUUM outbox")
+    carrier = Taking()
+    relay = Relay(url, carrier, "registration", Replays(timedelta(days=1), HandClock(), at_start=False))
+    running = asyncio.create_task(relay.run())
+    try:
+        for _ in range(PLANS_MADE_ANEW + 3):
+            relay.wake()
+            await relay.idle.wait()
+        await connection.execute(RUSH, IN_A_RUSH)
+        relay.wake()
+        await relay.idle.wait()
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+    assert carrier.taken == IN_A_RUSH
+
+    async def counted() -> bool:  # what a connection has read is counted when it ends
+        return not await connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%-relay'"
+        )
+
+    await eventually(counted, "the end of the relay's connection")
+    read = await connection.fetchval(
+        "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'outbox'"
+    )
+    await connection.close()
+    assert IN_A_RUSH <= read < 50 * IN_A_RUSH
 
 
 async def test_a_leader_that_loses_its_lock_gives_up_what_it_is_sending(database_url: MakeUrl) -> None:
