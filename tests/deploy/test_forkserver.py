@@ -16,6 +16,7 @@ from deploy.embedded.folder import Folder
 from deploy.embedded.forking import Forkserver
 from deploy.embedded.processes import Child, Fork, Program
 from tests.deploy.running import Up, alive, status, until
+from tests.waiting import PATIENCE
 
 HERE = Path(__file__).parents[2]
 
@@ -44,7 +45,8 @@ def program(folder: Folder, *arguments: str, ahead: str = "") -> Program:
 async def found(folder: Folder, fork: Fork | None) -> tuple[int, dict[str, Any]]:
     child = Child(program(folder, "7", "seven"), folder.logs, fork)
     await child.start()
-    code = await child.ended()
+    async with asyncio.timeout(PATIENCE):
+        code = await child.ended()
     return code, json.loads(child.log.read_bytes())
 
 
