@@ -45,9 +45,13 @@ def program(folder: Folder, *arguments: str, ahead: str = "") -> Program:
 async def found(folder: Folder, fork: Fork | None) -> tuple[int, dict[str, Any]]:
     child = Child(program(folder, "7", "seven"), folder.logs, fork)
     await child.start()
+    return await end_of(child), json.loads(child.log.read_bytes())
+
+
+async def end_of(child: Child) -> int:
+    """Wait for its exit code, but not for ever."""
     async with asyncio.timeout(PATIENCE):
-        code = await child.ended()
-    return code, json.loads(child.log.read_bytes())
+        return await child.ended()
 
 
 async def test_a_fork_finds_itself_as_one_does_that_was_started_by_itself(
@@ -79,7 +83,7 @@ async def test_until_it_is_let_go_it_only_loads(folder: Folder, forkserver: Fork
     await child.load()
     assert child.last_words() == ""
     await child.start()
-    assert await child.ended() == 0
+    assert await end_of(child) == 0
     assert json.loads(child.last_words())["arguments"] == ["0"]
 
 
@@ -87,7 +91,7 @@ async def test_a_fork_that_is_killed_is_told_of_by_its_signal(folder: Folder, fo
     child = Child(program(folder, "stay"), folder.logs, forkserver.fork)
     await child.start()
     os.kill(child.pid, signal.SIGTERM)
-    assert await child.ended() == -signal.SIGTERM
+    assert await end_of(child) == -signal.SIGTERM
 
 
 async def test_whoever_comes_of_a_forkserver_that_dies_ends_and_starts_again_without_it(
@@ -97,7 +101,7 @@ async def test_whoever_comes_of_a_forkserver_that_dies_ends_and_starts_again_wit
     await child.start()
     before = child.pid
     os.kill(forkserver.child.pid, signal.SIGKILL)
-    assert await child.ended() == -signal.SIGKILL
+    assert await end_of(child) == -signal.SIGKILL
     assert not alive(before)
     await child.start()
     assert child.running
@@ -111,7 +115,7 @@ async def test_the_end_of_a_fork_is_seen_where_the_forkserver_hangs(folder: Fold
     os.kill(forkserver.child.pid, signal.SIGSTOP)
     try:
         os.kill(child.pid, signal.SIGKILL)
-        assert await child.ended() == -signal.SIGKILL
+        assert await end_of(child) == -signal.SIGKILL
     finally:
         os.kill(forkserver.child.pid, signal.SIGCONT)
 

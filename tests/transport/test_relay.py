@@ -93,7 +93,8 @@ async def test_what_comes_in_a_rush_after_a_rest_is_read_a_few_times_and_no_more
 
     async def counted() -> bool:  # what a connection has read is counted when it ends
         return not await connection.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%-relay'"
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name LIKE '%-relay'"
         )
 
     await eventually(counted, "the end of the relay's connection")
